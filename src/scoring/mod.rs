@@ -1,0 +1,11 @@
+//! Scoring: what a submission is worth.
+//!
+//! [`predictions`] checks a submitted file against the hidden [`solution`], [`metrics`] compares the
+//! two; the queue leases runs and the worker carries them out.
+//!
+//! May touch: `platform`. `metrics`, `predictions` and `solution` are pure: no database, no HTTP.
+//! Start reading at [`metrics`].
+
+pub mod metrics;
+pub mod predictions;
+pub mod solution;
