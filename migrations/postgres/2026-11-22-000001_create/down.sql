@@ -1,0 +1,17 @@
+DROP TABLE talent_boards;
+DROP TABLE entries;
+DROP TABLE runs;
+DROP TABLE submissions;
+DROP TABLE members;
+DROP TABLE teams;
+DROP TABLE phases;
+DROP TABLE challenge_pages;
+DROP TABLE challenges;
+DROP TABLE release_files;
+DROP TABLE releases;
+DROP TABLE datasets;
+DROP TABLE audit_log;
+DROP TABLE worker_tokens;
+DROP TABLE api_tokens;
+DROP TABLE sessions;
+DROP TABLE users;
