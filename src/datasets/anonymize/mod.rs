@@ -1,0 +1,381 @@
+//! Anonymize: from a table that names people to one that may be published.
+//!
+//! A [`Policy`] says of every column what happens to it; [`Anonymization`] learns what it needs in a
+//! first pass over the table, finds the classes of look-alike subjects in a second, and writes in a
+//! third. Memory grows with the distinct subjects and values, not with the rows. [`gate`] then reads
+//! the *result* and refuses it where it can show that a promise is broken.
+//!
+//! What this protects from, and what not:
+//! - Pseudonymised data stays personal data. Lap order, lap count and the distribution of lap times
+//!   name a driver to whoever holds public results; the columns here do not change that, and the gate
+//!   says which attacks it has not measured.
+//! - Rounding, noise and shifting in time protect nothing on their own.
+//! - A pseudonym scoped to the whole release links a driver's events; scoped to the event it does not.
+//! - k counts subjects. The same person under two spellings is two subjects: clean the names first.
+//!
+//! Start reading at [`policy`].
+
+mod classes;
+pub mod gate;
+pub mod policy;
+mod pseudonyms;
+mod transforms;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::tables::{Batch, Column, Role, Schema, Table, TableError, Values};
+use classes::{Classes, Resolution};
+use policy::{Action, Policy, PolicyError, SmallClasses};
+use pseudonyms::{Pseudonyms, push_part};
+use transforms::{SubjectNumber, Transform};
+
+pub use pseudonyms::ReleaseKey;
+
+/// What stands in a text column for a quasi-identifier that is not shown.
+pub const HIDDEN: &str = "*";
+
+/// A table that cannot be anonymized under its policy.
+#[derive(Debug, thiserror::Error)]
+pub enum AnonymizationError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+
+    #[error(
+        "the table has {found} subjects and the policy wants at least {wanted} in every class; \
+         publish more subjects together"
+    )]
+    TooFewSubjects { found: u64, wanted: u64 },
+
+    #[error(
+        "no class of subjects is large enough, so nothing would be left; use wider bands, or fewer \
+         quasi-identifiers by dropping columns"
+    )]
+    NothingLeft,
+
+    #[error("the table changed while it was being read; store it first, then anonymize it")]
+    Changed,
+}
+
+/// What was done to a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AnonymizationReport {
+    pub policy_version: u32,
+    /// k.
+    pub minimum_class_size: u64,
+    pub rows_in: u64,
+    pub rows_out: u64,
+    /// Rows left out because they name no subject: k cannot be counted for them.
+    pub rows_without_subject: u64,
+    pub subjects: u64,
+    pub columns: Vec<ColumnReport>,
+    /// Classes of subjects that look alike in the release; one class of all where the policy names no
+    /// quasi-identifier.
+    pub classes: u64,
+    /// Subjects in the smallest of them.
+    pub smallest_class: u64,
+    pub suppressed: Suppressed,
+}
+
+/// What happened to a column of the input.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnReport {
+    pub name: String,
+    /// The action in words, such as `band of 2`.
+    pub action: String,
+    pub quasi_identifier: bool,
+}
+
+/// What the classes below k cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Suppressed {
+    pub small_classes: SmallClasses,
+    pub classes: u64,
+    pub subjects: u64,
+    pub rows: u64,
+}
+
+/// A table with its policy, ready to be written.
+pub struct Anonymization<'a> {
+    table: &'a Table,
+    policy: &'a Policy,
+    subject: usize,
+    quasi_identifiers: Vec<usize>,
+    pseudonyms: Pseudonyms,
+    transforms: Vec<Transform>,
+    subjects: u64,
+    resolution: Option<Resolution>,
+    published: Arc<Schema>,
+}
+
+impl<'a> Anonymization<'a> {
+    /// Checks the policy against the table and learns from its rows: one pass, and another where the
+    /// policy names quasi-identifiers.
+    ///
+    /// # Errors
+    /// [`AnonymizationError`], with nothing written.
+    pub fn prepare(
+        table: &'a Table,
+        policy: &'a Policy,
+        key: &ReleaseKey,
+    ) -> Result<Anonymization<'a>, AnonymizationError> {
+        let schema = table.schema();
+        policy.check(schema)?;
+        let transforms = transforms::transforms(policy, schema);
+        let is_quasi_identifier = |column: &Column| {
+            policy
+                .column(&column.name)
+                .is_some_and(|column| column.quasi_identifier)
+        };
+        let mut anonymization = Anonymization {
+            table,
+            policy,
+            subject: schema.require(&policy.subject)?,
+            quasi_identifiers: (0..schema.columns().len())
+                .filter(|position| is_quasi_identifier(&schema.columns()[*position]))
+                .collect(),
+            pseudonyms: Pseudonyms::new(key),
+            published: Arc::new(published_schema(policy, schema, &transforms)?),
+            transforms,
+            subjects: 0,
+            resolution: None,
+        };
+        let numbers = anonymization.learn()?;
+        if !anonymization.quasi_identifiers.is_empty() {
+            anonymization.classify(&numbers)?;
+        }
+        Ok(anonymization)
+    }
+
+    /// The columns of the release.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.published
+    }
+
+    fn learn(&mut self) -> Result<HashMap<String, SubjectNumber>, AnonymizationError> {
+        let mut numbers = HashMap::new();
+        for batch in self.table.batches()? {
+            let batch = batch?;
+            for row in 0..batch.rows() {
+                let subject = batch.column(self.subject).cell(row);
+                if subject.is_missing() {
+                    continue;
+                }
+                let next = numbers.len() as SubjectNumber;
+                let subject = *numbers.entry(subject.to_string()).or_insert(next);
+                for (position, transform) in self.transforms.iter_mut().enumerate() {
+                    transform.learn(&batch, row, position, subject, &mut self.pseudonyms);
+                }
+            }
+        }
+        self.subjects = numbers.len() as u64;
+        if self.subjects < self.policy.minimum_class_size {
+            return Err(AnonymizationError::TooFewSubjects {
+                found: self.subjects,
+                wanted: self.policy.minimum_class_size,
+            });
+        }
+        self.pseudonyms.settle();
+        for transform in &mut self.transforms {
+            transform.settle(self.policy.minimum_class_size);
+        }
+        Ok(numbers)
+    }
+
+    fn classify(
+        &mut self,
+        numbers: &HashMap<String, SubjectNumber>,
+    ) -> Result<(), AnonymizationError> {
+        let mut classes = Classes::default();
+        for batch in self.table.batches()? {
+            let batch = batch?;
+            let seen = self.seen(&batch)?;
+            for row in 0..batch.rows() {
+                let subject = batch.column(self.subject).cell(row);
+                if subject.is_missing() {
+                    continue;
+                }
+                let subject = numbers
+                    .get(&subject.to_string())
+                    .ok_or(AnonymizationError::Changed)?;
+                classes.add(*subject, seen.unit(row), seen.combination(row));
+            }
+        }
+        let resolution = classes.resolve(self.policy.minimum_class_size, self.policy.small_classes);
+        if resolution.smallest.is_none() {
+            return Err(AnonymizationError::NothingLeft);
+        }
+        self.resolution = Some(resolution);
+        Ok(())
+    }
+
+    /// What an attacker would see of each row.
+    fn seen(&self, batch: &Batch) -> Result<Seen, AnonymizationError> {
+        let published =
+            |position: usize| self.transforms[position].apply(batch, position, &self.pseudonyms);
+        Ok(Seen {
+            unit: published(self.subject)?,
+            quasi_identifiers: self
+                .quasi_identifiers
+                .iter()
+                .filter_map(|position| published(*position).transpose())
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Passes over the table and hands the rows of the release to `sink`, in the order of the table.
+    /// The same table, policy and key give the same rows.
+    ///
+    /// # Errors
+    /// [`AnonymizationError`]; what was written by then is not a release.
+    pub fn write(
+        &self,
+        mut sink: impl FnMut(&Batch) -> Result<(), TableError>,
+    ) -> Result<AnonymizationReport, AnonymizationError> {
+        let mut report = self.report();
+        let drops = self.policy.small_classes == SmallClasses::Drop;
+        for batch in self.table.batches()? {
+            let batch = batch?;
+            let seen = self.seen(&batch)?;
+            let mut kept = vec![true; batch.rows()];
+            let mut hidden = vec![false; batch.rows()];
+            for row in 0..batch.rows() {
+                if batch.column(self.subject).cell(row).is_missing() {
+                    report.rows_without_subject += 1;
+                    kept[row] = false;
+                } else if let Some(resolution) = &self.resolution {
+                    hidden[row] =
+                        resolution.hides(seen.unit(row).as_deref(), &seen.combination(row));
+                    report.suppressed.rows += u64::from(hidden[row]);
+                    kept[row] = !(hidden[row] && drops);
+                }
+            }
+            let mut columns = Vec::with_capacity(self.published.columns().len());
+            for (position, transform) in self.transforms.iter().enumerate() {
+                let Some(mut values) = transform.apply(&batch, position, &self.pseudonyms)? else {
+                    continue;
+                };
+                if self.quasi_identifiers.contains(&position) {
+                    hide(&mut values, &hidden);
+                }
+                columns.push(values.filter(&kept));
+            }
+            let published = Batch::new(self.published.clone(), columns)?;
+            report.rows_in += batch.rows() as u64;
+            report.rows_out += published.rows() as u64;
+            if published.rows() > 0 {
+                sink(&published)?;
+            }
+        }
+        Ok(report)
+    }
+
+    fn report(&self) -> AnonymizationReport {
+        let columns = self.policy.columns.iter();
+        let resolution = self.resolution.as_ref();
+        AnonymizationReport {
+            policy_version: policy::POLICY_VERSION,
+            minimum_class_size: self.policy.minimum_class_size,
+            rows_in: 0,
+            rows_out: 0,
+            rows_without_subject: 0,
+            subjects: self.subjects,
+            columns: columns
+                .map(|column| ColumnReport {
+                    name: column.name.clone(),
+                    action: column.action.to_string(),
+                    quasi_identifier: column.quasi_identifier,
+                })
+                .collect(),
+            classes: resolution.map_or(1, |resolution| resolution.classes),
+            smallest_class: resolution
+                .and_then(|resolution| resolution.smallest)
+                .unwrap_or(self.subjects),
+            suppressed: Suppressed {
+                small_classes: self.policy.small_classes,
+                classes: resolution.map_or(0, |resolution| resolution.hidden_classes),
+                subjects: resolution.map_or(0, |resolution| resolution.hidden_subjects),
+                rows: 0,
+            },
+        }
+    }
+}
+
+/// The published subject and quasi-identifiers of a batch.
+struct Seen {
+    unit: Option<Values>,
+    quasi_identifiers: Vec<Values>,
+}
+
+impl Seen {
+    fn unit(&self, row: usize) -> Option<String> {
+        self.unit
+            .as_ref()
+            .map(|values| values.cell(row).to_string())
+    }
+
+    fn combination(&self, row: usize) -> Vec<u8> {
+        combination(&self.quasi_identifiers, row)
+    }
+}
+
+/// The cells of a row as bytes that are equal when the cells are.
+fn combination<'v>(columns: impl IntoIterator<Item = &'v Values>, row: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for values in columns {
+        push_part(&mut bytes, &values.cell(row).to_string());
+    }
+    bytes
+}
+
+fn hide(values: &mut Values, hidden: &[bool]) {
+    fn clear<T>(cells: &mut [Option<T>], hidden: &[bool], instead: impl Fn() -> Option<T>) {
+        for (cell, _) in cells.iter_mut().zip(hidden).filter(|(_, hidden)| **hidden) {
+            *cell = instead();
+        }
+    }
+    match values {
+        Values::Integer(cells) => clear(cells, hidden, || None),
+        Values::Number(cells) => clear(cells, hidden, || None),
+        Values::Text(cells) => clear(cells, hidden, || Some(HIDDEN.to_owned())),
+        Values::Boolean(cells) => clear(cells, hidden, || None),
+        Values::Date(cells) => clear(cells, hidden, || None),
+    }
+}
+
+fn published_schema(
+    policy: &Policy,
+    schema: &Schema,
+    transforms: &[Transform],
+) -> Result<Schema, TableError> {
+    let mut columns = Vec::new();
+    for (column, transform) in schema.columns().iter().zip(transforms) {
+        let stated = policy.column(&column.name);
+        let (Some(kind), Some(stated)) = (transform.published_type(column.kind), stated) else {
+            continue;
+        };
+        columns.push(Column {
+            name: column.name.clone(),
+            kind,
+            unit: stated.unit.clone().or_else(|| match stated.action {
+                Action::Keep | Action::Round { .. } => column.unit.clone(),
+                _ => None,
+            }),
+            description: stated
+                .description
+                .clone()
+                .or_else(|| column.description.clone()),
+            role: match stated {
+                stated if stated.name == policy.subject => Role::Subject,
+                stated if stated.quasi_identifier => Role::QuasiIdentifier,
+                _ => column.role,
+            },
+        });
+    }
+    Schema::new(columns)
+}

@@ -1,0 +1,375 @@
+//! What the actions of a policy do to cells.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::NaiveDate;
+
+use super::AnonymizationError;
+use super::policy::{Action, Policy};
+use super::pseudonyms::{Pseudonyms, push_part};
+use crate::datasets::tables::{Batch, Cell, ColumnType, Schema, Values};
+
+/// A number that identifies a subject within this run only.
+pub(super) type SubjectNumber = u32;
+
+/// The action of one column with what it has learned of all rows.
+pub(super) enum Transform {
+    Keep,
+    Drop,
+    Pseudonym {
+        prefix: String,
+        scope: Vec<usize>,
+    },
+    Band {
+        width: f64,
+    },
+    Round {
+        step: f64,
+    },
+    Shift {
+        scope: Vec<usize>,
+        origins: HashMap<Vec<u8>, Origin>,
+    },
+    Ordinal {
+        places: BTreeMap<Sortable, i64>,
+    },
+    SuppressRare {
+        replacement: String,
+        subjects: BTreeMap<String, HashSet<SubjectNumber>>,
+        kept: BTreeSet<String>,
+    },
+}
+
+/// The least value of a scope.
+#[derive(Clone, Copy)]
+pub(super) enum Origin {
+    Integer(i64),
+    Number(f64),
+    Date(NaiveDate),
+}
+
+/// A value that has a place among others of its column.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Sortable {
+    Integer(i64),
+    Date(NaiveDate),
+    Text(String),
+}
+
+impl Sortable {
+    fn of(cell: Cell<'_>) -> Option<Sortable> {
+        match cell {
+            Cell::Integer(value) => Some(Sortable::Integer(value)),
+            Cell::Date(value) => Some(Sortable::Date(value)),
+            Cell::Text(value) => Some(Sortable::Text(value.to_owned())),
+            Cell::Missing | Cell::Number(_) | Cell::Boolean(_) => None,
+        }
+    }
+}
+
+/// The transforms of all columns, in the order of the table. `policy` has been checked against it.
+pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
+    let positions = |names: &[String]| names.iter().flat_map(|n| schema.position(n)).collect();
+    let transform = |action: &Action| match action {
+        Action::Keep => Transform::Keep,
+        Action::Drop => Transform::Drop,
+        Action::Pseudonym { prefix, scope } => Transform::Pseudonym {
+            prefix: prefix.clone(),
+            scope: positions(scope),
+        },
+        Action::Band { width } => Transform::Band { width: *width },
+        Action::Round { step } => Transform::Round { step: *step },
+        Action::Shift { scope } => Transform::Shift {
+            scope: positions(scope),
+            origins: HashMap::new(),
+        },
+        Action::Ordinal => Transform::Ordinal {
+            places: BTreeMap::new(),
+        },
+        Action::SuppressRare { replacement } => Transform::SuppressRare {
+            replacement: replacement.clone(),
+            subjects: BTreeMap::new(),
+            kept: BTreeSet::new(),
+        },
+    };
+    let columns = schema.columns().iter();
+    columns
+        .map(|column| {
+            policy
+                .column(&column.name)
+                .map_or(Transform::Drop, |column| transform(&column.action))
+        })
+        .collect()
+}
+
+/// The cells of the scope's columns in this row, and then `value`.
+pub(super) fn identity(
+    batch: &Batch,
+    row: usize,
+    scope: &[usize],
+    value: Option<Cell<'_>>,
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for &position in scope {
+        push_part(&mut bytes, &batch.schema().columns()[position].name);
+        push_part(&mut bytes, &batch.column(position).cell(row).to_string());
+    }
+    if let Some(value) = value {
+        push_part(&mut bytes, &value.to_string());
+    }
+    bytes
+}
+
+impl Transform {
+    /// The type of the published column, or nothing where none is published.
+    pub(super) fn published_type(&self, kind: ColumnType) -> Option<ColumnType> {
+        match self {
+            Transform::Drop => None,
+            Transform::Keep | Transform::Round { .. } => Some(kind),
+            Transform::Pseudonym { .. }
+            | Transform::Band { .. }
+            | Transform::SuppressRare { .. } => Some(ColumnType::Text),
+            Transform::Shift { .. } if kind == ColumnType::Number => Some(ColumnType::Number),
+            Transform::Shift { .. } | Transform::Ordinal { .. } => Some(ColumnType::Integer),
+        }
+    }
+
+    /// Takes in a cell in the first pass.
+    pub(super) fn learn(
+        &mut self,
+        batch: &Batch,
+        row: usize,
+        position: usize,
+        subject: SubjectNumber,
+        pseudonyms: &mut Pseudonyms,
+    ) {
+        let cell = batch.column(position).cell(row);
+        if cell.is_missing() {
+            return;
+        }
+        match self {
+            Transform::Keep
+            | Transform::Drop
+            | Transform::Band { .. }
+            | Transform::Round { .. } => {}
+            Transform::Pseudonym { prefix, scope } => {
+                pseudonyms.note(prefix, &identity(batch, row, scope, Some(cell)));
+            }
+            Transform::Shift { scope, origins } => {
+                let place = origins.entry(identity(batch, row, scope, None));
+                match cell {
+                    Cell::Integer(value) => {
+                        let origin = place.or_insert(Origin::Integer(value));
+                        if matches!(origin, Origin::Integer(least) if value < *least) {
+                            *origin = Origin::Integer(value);
+                        }
+                    }
+                    Cell::Number(value) => {
+                        let origin = place.or_insert(Origin::Number(value));
+                        if matches!(origin, Origin::Number(least) if value < *least) {
+                            *origin = Origin::Number(value);
+                        }
+                    }
+                    Cell::Date(value) => {
+                        let origin = place.or_insert(Origin::Date(value));
+                        if matches!(origin, Origin::Date(least) if value < *least) {
+                            *origin = Origin::Date(value);
+                        }
+                    }
+                    Cell::Missing | Cell::Text(_) | Cell::Boolean(_) => {}
+                }
+            }
+            Transform::Ordinal { places } => {
+                if let Some(value) = Sortable::of(cell) {
+                    places.insert(value, 0);
+                }
+            }
+            Transform::SuppressRare { subjects, .. } => {
+                subjects
+                    .entry(cell.to_string())
+                    .or_default()
+                    .insert(subject);
+            }
+        }
+    }
+
+    /// Draws the conclusions from the first pass.
+    pub(super) fn settle(&mut self, minimum_class_size: u64) {
+        match self {
+            Transform::Ordinal { places } => {
+                for (place, number) in places.values_mut().zip(1..) {
+                    *place = number;
+                }
+            }
+            Transform::SuppressRare { subjects, kept, .. } => {
+                let mut by_size: Vec<_> = std::mem::take(subjects).into_iter().collect();
+                by_size.sort_by_key(|(_, subjects)| subjects.len());
+                let mut others: HashSet<SubjectNumber> = HashSet::new();
+                for (value, subjects) in by_size {
+                    let rare = (subjects.len() as u64) < minimum_class_size;
+                    let others_are_few =
+                        !others.is_empty() && (others.len() as u64) < minimum_class_size;
+                    if rare || others_are_few {
+                        others.extend(subjects);
+                    } else {
+                        kept.insert(value);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The published cells of a column, or nothing where none are published.
+    ///
+    /// # Errors
+    /// [`AnonymizationError::Changed`] when a cell was not there in the first pass.
+    pub(super) fn apply(
+        &self,
+        batch: &Batch,
+        position: usize,
+        pseudonyms: &Pseudonyms,
+    ) -> Result<Option<Values>, AnonymizationError> {
+        let cells = batch.column(position);
+        let rows = 0..batch.rows();
+        let text = |of: &dyn Fn(usize, Cell<'_>) -> Option<String>| {
+            let cell = |row| match cells.cell(row) {
+                Cell::Missing => Ok(None),
+                cell => of(row, cell).map(Some).ok_or(AnonymizationError::Changed),
+            };
+            Ok(Some(Values::Text(
+                rows.clone().map(cell).collect::<Result<_, _>>()?,
+            )))
+        };
+        match self {
+            Transform::Drop => Ok(None),
+            Transform::Keep => Ok(Some(cells.clone())),
+            Transform::Pseudonym { prefix, scope } => {
+                text(&|row, cell| pseudonyms.of(prefix, &identity(batch, row, scope, Some(cell))))
+            }
+            Transform::Band { width } => text(&|_, cell| band(cell, *width)),
+            Transform::SuppressRare {
+                replacement, kept, ..
+            } => text(&|_, cell| {
+                let value = cell.to_string();
+                Some(if kept.contains(&value) {
+                    value
+                } else {
+                    replacement.clone()
+                })
+            }),
+            Transform::Round { step } => Ok(Some(match cells {
+                Values::Integer(cells) => {
+                    let round = |value: i64| ((value as f64 / step).round() * step) as i64;
+                    Values::Integer(cells.iter().map(|cell| cell.map(round)).collect())
+                }
+                Values::Number(cells) => {
+                    let decimals = step.to_string().split('.').nth(1).map_or(0, str::len);
+                    let round = |value: f64| {
+                        let rounded = (value / step).round() * step;
+                        // 414 · 0.1 is 41.400000000000006; the step has one decimal.
+                        format!("{rounded:.decimals$}").parse().unwrap_or(rounded)
+                    };
+                    Values::Number(cells.iter().map(|cell| cell.map(round)).collect())
+                }
+                other => other.clone(),
+            })),
+            Transform::Ordinal { places } => {
+                let place = |row| match Sortable::of(cells.cell(row)) {
+                    None => Ok(None),
+                    Some(value) => match places.get(&value) {
+                        Some(place) => Ok(Some(*place)),
+                        None => Err(AnonymizationError::Changed),
+                    },
+                };
+                let places: Result<_, _> = rows.map(place).collect();
+                Ok(Some(Values::Integer(places?)))
+            }
+            Transform::Shift { scope, origins } => {
+                let origin = |row| origins.get(&identity(batch, row, scope, None)).copied();
+                if let Values::Number(cells) = cells {
+                    let shifted = |row: usize| match (cells[row], origin(row)) {
+                        (None, _) => Ok(None),
+                        // To a millionth, or the subtraction would add digits of noise.
+                        (Some(value), Some(Origin::Number(least))) => {
+                            Ok(Some(((value - least) * 1e6).round() / 1e6))
+                        }
+                        _ => Err(AnonymizationError::Changed),
+                    };
+                    let shifted: Result<_, _> = rows.map(shifted).collect();
+                    return Ok(Some(Values::Number(shifted?)));
+                }
+                let shifted = |row| match (cells.cell(row), origin(row)) {
+                    (Cell::Missing, _) => Ok(None),
+                    (Cell::Integer(value), Some(Origin::Integer(least))) => {
+                        Ok(Some(value.saturating_sub(least)))
+                    }
+                    (Cell::Date(value), Some(Origin::Date(first))) => {
+                        Ok(Some((value - first).num_days() + 1))
+                    }
+                    _ => Err(AnonymizationError::Changed),
+                };
+                let shifted: Result<_, _> = rows.map(shifted).collect();
+                Ok(Some(Values::Integer(shifted?)))
+            }
+        }
+    }
+}
+
+/// `14-15` for a whole number in a band of two, `[60, 65)` for any number in a band of five.
+fn band(cell: Cell<'_>, width: f64) -> Option<String> {
+    match cell {
+        Cell::Integer(value) => {
+            let width = width as i64;
+            let low = value.div_euclid(width).saturating_mul(width);
+            let high = low.saturating_add(width - 1);
+            Some(match (low, width) {
+                (low, 1) => low.to_string(),
+                (low, _) if low >= 0 => format!("{low}-{high}"),
+                _ => format!("[{low}, {high}]"),
+            })
+        }
+        Cell::Number(value) => {
+            let low = (value / width).floor();
+            let edge = |n: f64| Cell::Number((n * width * 1e6).round() / 1e6).to_string();
+            Some(format!("[{}, {})", edge(low), edge(low + 1.0)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_say_what_they_hold() {
+        assert_eq!(band(Cell::Integer(15), 2.0).unwrap(), "14-15");
+        assert_eq!(band(Cell::Integer(14), 2.0).unwrap(), "14-15");
+        assert_eq!(band(Cell::Integer(16), 2.0).unwrap(), "16-17");
+        assert_eq!(band(Cell::Integer(-3), 2.0).unwrap(), "[-4, -3]");
+        assert_eq!(band(Cell::Number(62.5), 5.0).unwrap(), "[60, 65)");
+        assert_eq!(band(Cell::Number(65.0), 5.0).unwrap(), "[65, 70)");
+        assert_eq!(band(Cell::Number(0.35), 0.1).unwrap(), "[0.3, 0.4)");
+    }
+
+    #[test]
+    fn the_word_for_rare_values_never_stands_for_fewer_than_k_subjects() {
+        let subjects = |range: std::ops::Range<u32>| range.collect::<HashSet<_>>();
+        let mut transform = Transform::SuppressRare {
+            replacement: "other".to_owned(),
+            subjects: BTreeMap::from([
+                ("common".to_owned(), subjects(0..20)),
+                ("fair".to_owned(), subjects(20..26)),
+                ("lone".to_owned(), subjects(26..27)),
+            ]),
+            kept: BTreeSet::new(),
+        };
+        transform.settle(5);
+        let Transform::SuppressRare { kept, .. } = transform else {
+            unreachable!()
+        };
+        // "other" for one subject alone would name that subject: "fair" joins it.
+        assert_eq!(kept.into_iter().collect::<Vec<_>>(), ["common"]);
+    }
+}

@@ -1,0 +1,472 @@
+//! Stories of releases: a table goes through a policy, and the gate reads what came out.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use paddock::datasets::anonymize::gate::{self, GateReport, Outcome};
+use paddock::datasets::anonymize::policy::Policy;
+use paddock::datasets::anonymize::{
+    Anonymization, AnonymizationError, AnonymizationReport, ReleaseKey,
+};
+use paddock::datasets::summary::{Distinct, Summarizer};
+use paddock::datasets::tables::{Batch, Format, Role, Source, Table, TableWriter};
+
+fn at(path: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn table(csv: &str) -> Table {
+    Table::open(Source::Bytes(csv.to_owned().into())).unwrap()
+}
+
+fn key(byte: u8) -> ReleaseKey {
+    ReleaseKey::new([byte; 32])
+}
+
+fn release(
+    table: &Table,
+    policy: &str,
+    key: &ReleaseKey,
+    format: Format,
+) -> Result<(Vec<u8>, AnonymizationReport), AnonymizationError> {
+    let policy = Policy::parse(policy)?;
+    let anonymization = Anonymization::prepare(table, &policy, key)?;
+    let mut writer = TableWriter::new(format, Vec::new(), anonymization.schema().clone())?;
+    let report = anonymization.write(|batch| writer.write(batch))?;
+    Ok((writer.finish()?, report))
+}
+
+fn gates(original: &Table, released: &[u8], policy: &str, key: &ReleaseKey) -> GateReport {
+    let released = Table::open(Source::Bytes(released.to_vec().into())).unwrap();
+    gate::measure(original, &released, &Policy::parse(policy).unwrap(), key).unwrap()
+}
+
+fn failure(report: &GateReport, gate: &str) -> String {
+    match &report.gate(gate).unwrap().outcome {
+        Outcome::Failed { reason } => reason.clone(),
+        other => panic!("{gate} should fail, it is {other:?}"),
+    }
+}
+
+fn refusal(table: &Table, policy: &str) -> String {
+    release(table, policy, &key(1), Format::Csv)
+        .unwrap_err()
+        .to_string()
+}
+
+fn cells(bytes: &[u8], column: &str) -> Vec<String> {
+    let table = Table::open(Source::Bytes(bytes.to_vec().into())).unwrap();
+    let position = table.schema().position(column).unwrap();
+    let batches: Vec<Batch> = table.batches().unwrap().map(Result::unwrap).collect();
+    let rows = |batch: &Batch| -> Vec<String> {
+        let column = batch.column(position);
+        (0..batch.rows())
+            .map(|row| column.cell(row).to_string())
+            .collect()
+    };
+    batches.iter().flat_map(rows).collect()
+}
+
+fn rows(bytes: &[u8]) -> usize {
+    String::from_utf8_lossy(bytes).lines().count() - 1
+}
+
+#[test]
+fn the_real_laps_become_a_release_that_the_gate_lets_pass() {
+    let original =
+        Table::open(Source::File(at("../shared/data/rental-endurance-laps.csv"))).unwrap();
+    let policy = std::fs::read_to_string(at("datasets/policies/rental-endurance.toml")).unwrap();
+    let (csv, report) = release(&original, &policy, &key(1), Format::Csv).unwrap();
+    assert_eq!((report.rows_in, report.rows_out), (34_498, 34_498));
+    assert_eq!(
+        (report.subjects, report.classes, report.smallest_class),
+        (116, 9, 26)
+    );
+    assert_eq!(report.suppressed.rows, 0);
+
+    let measured = gates(&original, &csv, &policy, &key(1));
+    assert!(!measured.refuses(), "{measured:#?}");
+    assert_eq!(measured.gate("class_size").unwrap().measured, Some(26.0));
+    assert_eq!(
+        measured.gate("identity_tokens").unwrap().outcome,
+        Outcome::Passed
+    );
+    for name in ["linkage", "cross_release", "attribute_inference", "utility"] {
+        let outcome = &measured.gate(name).unwrap().outcome;
+        assert!(
+            matches!(outcome, Outcome::NotMeasured { .. }),
+            "{name}: {outcome:?}"
+        );
+    }
+    // A second opinion, without the gate's code.
+    let text = String::from_utf8(csv.clone()).unwrap();
+    let raw = std::fs::read_to_string(at("../shared/data/rental-endurance-laps.csv")).unwrap();
+    let drivers: BTreeSet<_> = raw
+        .lines()
+        .skip(1)
+        .map(|l| l.split(',').nth(2).unwrap())
+        .collect();
+    assert_eq!(drivers.len(), 116);
+    assert!(drivers.iter().all(|driver| !text.contains(driver)));
+
+    // The same key gives the same bytes, another key names that nobody has seen.
+    let (again, _) = release(&original, &policy, &key(1), Format::Csv).unwrap();
+    assert_eq!(csv, again);
+    let (other, _) = release(&original, &policy, &key(2), Format::Csv).unwrap();
+    let names = |bytes: &[u8]| cells(bytes, "driver").into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(names(&csv).len(), 318);
+    assert!(names(&csv).is_disjoint(&names(&other)));
+    assert_eq!(cells(&csv, "lap_time"), cells(&other, "lap_time"));
+
+    // Parquet holds the same values as CSV.
+    let (parquet, _) = release(&original, &policy, &key(1), Format::Parquet).unwrap();
+    for column in ["event", "driver", "kart", "lap_time"] {
+        assert_eq!(cells(&csv, column), cells(&parquet, column), "{column}");
+    }
+    let (again, _) = release(&original, &policy, &key(1), Format::Parquet).unwrap();
+    assert_eq!(parquet, again);
+}
+
+#[test]
+fn the_release_can_be_described() {
+    let original =
+        Table::open(Source::File(at("../shared/data/rental-endurance-laps.csv"))).unwrap();
+    let policy = std::fs::read_to_string(at("datasets/policies/rental-endurance.toml")).unwrap();
+    let policy = Policy::parse(&policy).unwrap();
+    let key = key(1);
+    let anonymization = Anonymization::prepare(&original, &policy, &key).unwrap();
+    let mut summarizer = Summarizer::new(anonymization.schema());
+    let add = |batch: &Batch| {
+        summarizer.add(batch);
+        Ok(())
+    };
+    anonymization.write(add).unwrap();
+    let summary = summarizer.finish();
+    assert_eq!(summary.rows, 34_498);
+    let lap_time = summary
+        .columns
+        .iter()
+        .find(|c| c.column.name == "lap_time")
+        .unwrap();
+    assert_eq!(lap_time.column.unit.as_deref(), Some("s"));
+    let numbers = lap_time.numbers.as_ref().unwrap();
+    assert!(
+        numbers.exact && (40.0..60.0).contains(&numbers.quartiles[1]),
+        "{numbers:?}"
+    );
+    assert_eq!(summary.columns[0].distinct, Distinct::Exactly(9));
+    assert_eq!(summary.preview.len(), 20);
+    let roles: Vec<_> = summary.columns.iter().map(|c| c.column.role).collect();
+    let expected = [
+        Role::QuasiIdentifier,
+        Role::Subject,
+        Role::Feature,
+        Role::Feature,
+    ];
+    assert_eq!(roles, expected);
+}
+
+/// Twelve drivers of 14 and one of 9, three laps each.
+fn club() -> Table {
+    let mut csv = String::from("driver,age,licence,day,comment,lap\n");
+    for driver in 0..13 {
+        let age = if driver == 12 { 9 } else { 14 + driver % 2 };
+        for lap in 0..3 {
+            csv.push_str(&format!(
+                "Ann Muster{driver:02},{age},{},2026-05-{:02},dry track,{}.25\n",
+                480_000 + driver,
+                10 + lap,
+                41 + driver % 3
+            ));
+        }
+    }
+    table(&csv)
+}
+
+const CLUB: &str = r#"
+version = 1
+minimum_class_size = 5
+subject = "driver"
+[[column]]
+name = "driver"
+action = "pseudonym"
+prefix = "D"
+[[column]]
+name = "age"
+action = "band"
+width = 2
+quasi_identifier = true
+[[column]]
+name = "licence"
+action = "drop"
+[[column]]
+name = "day"
+action = "shift"
+[[column]]
+name = "comment"
+action = "drop"
+[[column]]
+name = "lap"
+action = "keep"
+"#;
+
+#[test]
+fn a_child_alone_in_a_class_is_hidden_in_the_crowd() {
+    let (csv, report) = release(&club(), CLUB, &key(1), Format::Csv).unwrap();
+    assert_eq!(rows(&csv), 39);
+    let ages: BTreeSet<_> = cells(&csv, "age").into_iter().collect();
+    // Nine alone as "*" would be known by the star, so the only other class had to join.
+    assert_eq!(ages, BTreeSet::from(["*".to_owned()]));
+    assert_eq!(report.suppressed.subjects, 13);
+    assert_eq!(cells(&csv, "day")[..3], ["1", "2", "3"]);
+    assert!(!gates(&club(), &csv, CLUB, &key(1)).refuses());
+
+    let dropping = CLUB.replace(
+        "[[column]]\nname = \"driver\"",
+        "small_classes = \"drop\"\n[[column]]\nname = \"driver\"",
+    );
+    let (csv, report) = release(&club(), &dropping, &key(1), Format::Csv).unwrap();
+    assert_eq!(
+        (report.rows_in, report.rows_out, report.suppressed.rows),
+        (39, 36, 3)
+    );
+    assert_eq!(
+        (report.suppressed.classes, report.suppressed.subjects),
+        (1, 1)
+    );
+    assert_eq!((report.classes, report.smallest_class), (1, 12));
+    assert!(cells(&csv, "age").iter().all(|age| age == "14-15"));
+    assert!(!gates(&club(), &csv, &dropping, &key(1)).refuses());
+}
+
+#[test]
+fn the_gate_sees_a_class_that_is_too_small() {
+    // Written under k = 5 with the age hidden from the classes, judged with the age among them.
+    let careless = CLUB.replace("quasi_identifier = true", "");
+    let (csv, _) = release(&club(), &careless, &key(1), Format::Csv).unwrap();
+    let report = gates(&club(), &csv, CLUB, &key(1));
+    assert!(report.refuses());
+    assert!(failure(&report, "class_size").contains("has 1 subjects"));
+}
+
+#[test]
+fn the_gate_fails_when_a_policy_keeps_a_name() {
+    let keeping = CLUB.replace(
+        "action = \"pseudonym\"\nprefix = \"D\"",
+        "action = \"keep\"",
+    );
+    let (csv, _) = release(&club(), &keeping, &key(1), Format::Csv).unwrap();
+    let report = gates(&club(), &csv, &keeping, &key(1));
+    assert!(report.refuses());
+    let reason = failure(&report, "identity_tokens");
+    assert!(
+        reason.contains("39 published texts") && reason.contains("column \"driver\""),
+        "{reason}"
+    );
+    assert!(!reason.contains("Muster"), "the report is public: {reason}");
+}
+
+#[test]
+fn the_gate_finds_a_name_licence_or_date_inside_another_text() {
+    let cases = [
+        ("pole for ANN MUSTER07!", "a text that contains a value"),
+        ("well done, Muster07", "a word of a subject's name"),
+        ("licence 480007 checked", "a text that contains a value"),
+        ("2026-05-10", "the value itself"),
+    ];
+    for (comment, kind) in cases {
+        let mut csv = String::from("driver,licence,day,comment\n");
+        for driver in 0..12 {
+            let said = if driver == 7 {
+                format!("\"{comment}\"")
+            } else {
+                "a lap".to_owned()
+            };
+            csv.push_str(&format!(
+                "Ann Muster{driver:02},{},2026-05-10,{said}\n",
+                480_000 + driver
+            ));
+        }
+        let policy = r#"
+            version = 1
+            minimum_class_size = 5
+            subject = "driver"
+            column = [
+                { name = "driver", action = "pseudonym", prefix = "D" },
+                { name = "licence", action = "drop" },
+                { name = "day", action = "shift" },
+                { name = "comment", action = "keep" },
+            ]"#;
+        let original = table(&csv);
+        let (released, _) = release(&original, policy, &key(1), Format::Csv).unwrap();
+        let report = gates(&original, &released, policy, &key(1));
+        let reason = failure(&report, "identity_tokens");
+        assert!(
+            reason.contains("row 8 of column \"comment\"") && reason.contains(kind),
+            "{reason}"
+        );
+        // Without the comment the same release passes.
+        let dropped = policy.replace(
+            "\"comment\", action = \"keep\"",
+            "\"comment\", action = \"drop\"",
+        );
+        let (released, _) = release(&original, &dropped, &key(1), Format::Csv).unwrap();
+        assert!(!gates(&original, &released, &dropped, &key(1)).refuses());
+    }
+}
+
+#[test]
+fn the_gate_rejects_names_that_are_not_of_this_release() {
+    let (csv, _) = release(&club(), CLUB, &key(2), Format::Csv).unwrap();
+    let report = gates(&club(), &csv, CLUB, &key(1));
+    assert!(failure(&report, "identity_tokens").contains("not a pseudonym"));
+    assert!(failure(&report, "class_size").contains("name no subject of the original"));
+}
+
+#[test]
+fn one_name_across_events_shows_more_than_one_name_an_event() {
+    // Everybody rides in event 1, half of them in event 2, one in event 3 with five guests.
+    let mut csv = String::from("event,driver\n");
+    for driver in 0..10 {
+        csv.push_str(&format!("1,driver {driver}\n"));
+        if driver < 5 {
+            csv.push_str(&format!("2,driver {driver}\n"));
+        }
+        if driver == 0 {
+            csv.push_str("3,driver 0\n");
+        }
+        csv.push_str(&format!("3,guest {driver}\n"));
+    }
+    let policy = |scope: &str| {
+        format!(
+            "version = 1\nminimum_class_size = 5\nsubject = \"driver\"\ncolumn = [\n\
+             {{ name = \"event\", action = \"keep\", quasi_identifier = true }},\n\
+             {{ name = \"driver\", action = \"pseudonym\", prefix = \"D\", scope = [{scope}] }} ]"
+        )
+    };
+    let (_, per_event) = release(&table(&csv), &policy("\"event\""), &key(1), Format::Csv).unwrap();
+    assert_eq!((per_event.classes, per_event.smallest_class), (3, 5));
+    assert_eq!(per_event.suppressed.rows, 0);
+    // Linked, only driver 0 was in all three, which hides her and the classes needed for a crowd.
+    let (linked, report) = release(&table(&csv), &policy(""), &key(1), Format::Csv).unwrap();
+    assert!(
+        report.suppressed.rows >= 3 && report.smallest_class >= 5,
+        "{report:?}"
+    );
+    assert!(!gates(&table(&csv), &linked, &policy(""), &key(1)).refuses());
+}
+
+#[test]
+fn nothing_is_published_by_default() {
+    let forgetful = CLUB.replace("[[column]]\nname = \"licence\"\naction = \"drop\"\n", "");
+    let refused = refusal(&club(), &forgetful);
+    assert!(refused.contains("says nothing of \"licence\""), "{refused}");
+    let excessive = format!("{CLUB}[[column]]\nname = \"shoe_size\"\naction = \"drop\"\n");
+    let refused = refusal(&club(), &excessive);
+    assert!(
+        refused.contains("names \"shoe_size\", which the table does not have"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn policies_that_say_nothing_clear_are_refused() {
+    let cases = [
+        ("version = 1", "version = 2", "has version 2"),
+        (
+            "minimum_class_size = 5",
+            "minimum_class_size = 1",
+            "at least 2",
+        ),
+        (
+            "minimum_class_size = 5",
+            "minimum_class_size = 14",
+            "has 13 subjects",
+        ),
+        (
+            "subject = \"driver\"",
+            "subject = \"racer\"",
+            "not among its columns",
+        ),
+        ("width = 2", "widht = 2", "unknown field `widht`"),
+        ("width = 2", "width = 0", "width must be greater than zero"),
+        ("width = 2", "width = 0.5", "whole numbers"),
+        ("width = 2\n", "", "width is missing"),
+        ("prefix = \"D\"", "", "needs a prefix"),
+        (
+            "action = \"shift\"",
+            "action = \"shift\"\nstep = 2",
+            "step does not belong",
+        ),
+        (
+            "action = \"shift\"",
+            "action = \"shift\"\nscope = [\"heat\"]",
+            "names \"heat\"",
+        ),
+        (
+            "action = \"shift\"",
+            "action = \"guess\"",
+            "unknown variant `guess`",
+        ),
+        (
+            "name = \"comment\"\naction = \"drop\"",
+            "name = \"comment\"\naction = \"band\"\nwidth = 2",
+            "does not fit cells of type text",
+        ),
+        (
+            "name = \"licence\"",
+            "name = \"age\"",
+            "names column \"age\" twice",
+        ),
+        (
+            "prefix = \"D\"",
+            "prefix = \"D\"\nquasi_identifier = true",
+            "identifies directly",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert!(CLUB.contains(from), "{from}");
+        let refused = refusal(&club(), &CLUB.replacen(from, to, 1));
+        assert!(
+            refused.contains(expected),
+            "{to:?}: {refused:?} lacks {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn rows_without_a_driver_are_left_out_and_counted() {
+    let mut csv = String::from("driver,lap\n,40.5\n");
+    for driver in 0..6 {
+        csv.push_str(&format!("driver {driver},41.7\n"));
+    }
+    let policy = r#"
+        version = 1
+        minimum_class_size = 5
+        subject = "driver"
+        column = [
+            { name = "driver", action = "drop" },
+            { name = "lap", action = "round", step = 0.5 },
+        ]"#;
+    let (released, report) = release(&table(&csv), policy, &key(1), Format::Csv).unwrap();
+    assert_eq!(
+        (report.rows_in, report.rows_out, report.rows_without_subject),
+        (7, 6, 1)
+    );
+    assert_eq!(cells(&released, "lap"), vec!["41.5"; 6]);
+    // Nothing in such a release tells its people apart, so the gate does not claim to have counted.
+    let outcome = gates(&table(&csv), &released, policy, &key(1))
+        .gate("class_size")
+        .unwrap()
+        .outcome
+        .clone();
+    assert!(matches!(outcome, Outcome::NotMeasured { .. }));
+}
+
+#[test]
+fn the_policy_of_the_simulated_championship_is_valid() {
+    let policy = std::fs::read_to_string(at("datasets/policies/championship.toml")).unwrap();
+    let policy = Policy::parse(&policy).unwrap();
+    assert_eq!(policy.minimum_class_size, 11);
+    assert_eq!(policy.columns.len(), 23);
+}
