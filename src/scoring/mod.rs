@@ -3,9 +3,10 @@
 //! [`predictions`] checks a submitted file against the hidden [`solution`], [`metrics`] compares the
 //! two; the queue leases runs and the worker carries them out.
 //!
-//! May touch: `platform`. `metrics`, `predictions` and `solution` are pure: no database, no HTTP.
+//! May touch: `platform`. `metrics`, `predictions`, `solution` and `csv_rows` are pure: no database, no HTTP.
 //! Start reading at [`metrics`].
 
+pub mod csv_rows;
 pub mod metrics;
 pub mod predictions;
 pub mod solution;
