@@ -464,9 +464,44 @@ fn rows_without_a_driver_are_left_out_and_counted() {
 }
 
 #[test]
-fn the_policy_of_the_simulated_championship_is_valid() {
+fn a_championship_of_juniors_is_published_under_its_policy() {
+    let mut csv = String::from(
+        "event,date,venue,session,wet,driver_id,driver_name,club,region,age,weight_kg,height_cm,kart,\
+         stint,lap,out_lap,pit,position,passes,sector_1,sector_2,sector_3,lap_time\n",
+    );
+    for event in 1..=2 {
+        for driver in 0..24 {
+            csv.push_str(&format!(
+                "R0{event},2025-04-1{event},Adlerring,Race 1A,false,L{:04},Max Muster{driver:02},\
+                 Kart Club Altenfeld,North,{},{}.5,154,{},1,1,true,false,1,0,18.986,21.156,25.153,65.295\n",
+                7_000 + driver,
+                12 + driver % 4,
+                43 + driver,
+                driver + 3,
+            ));
+        }
+    }
+    let original = table(&csv);
     let policy = std::fs::read_to_string(at("datasets/policies/championship.toml")).unwrap();
-    let policy = Policy::parse(&policy).unwrap();
-    assert_eq!(policy.minimum_class_size, 11);
-    assert_eq!(policy.columns.len(), 23);
+    let (released, report) = release(&original, &policy, &key(1), Format::Csv).unwrap();
+    assert_eq!(
+        (report.rows_out, report.classes, report.smallest_class),
+        (48, 2, 12)
+    );
+    let ages: BTreeSet<_> = cells(&released, "age").into_iter().collect();
+    assert_eq!(
+        ages,
+        BTreeSet::from(["12-13".to_owned(), "14-15".to_owned()])
+    );
+    assert_eq!(cells(&released, "date")[23..25], ["1", "2"]);
+    // A driver keeps the name across events, a kart does not.
+    let distinct = |column| {
+        cells(&released, column)
+            .into_iter()
+            .collect::<BTreeSet<_>>()
+            .len()
+    };
+    assert_eq!((distinct("driver_id"), distinct("kart")), (24, 48));
+    let measured = gates(&original, &released, &policy, &key(1));
+    assert!(!measured.refuses(), "{measured:#?}");
 }

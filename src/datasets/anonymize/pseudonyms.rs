@@ -16,7 +16,8 @@ const LONGEST: usize = 51;
 
 /// The secret of one release. Whoever holds it can test whether a name belongs to a pseudonym, so it
 /// is destroyed after a public release, or sealed where drivers may consent to be found. It is wiped
-/// from memory when dropped and can be neither printed nor serialised.
+/// from memory when dropped (the hash states made from it are not) and can be neither printed nor
+/// serialised.
 pub struct ReleaseKey(Zeroizing<[u8; 32]>);
 
 impl ReleaseKey {

@@ -1,5 +1,6 @@
 //! What a table's columns are called and hold.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +123,15 @@ impl Schema {
 
     pub fn columns(&self) -> &[Column] {
         &self.columns
+    }
+
+    /// The types to declare when a CSV file written with this schema is opened again: numbers that all
+    /// happen to be whole would otherwise be taken for integers.
+    pub fn types(&self) -> BTreeMap<String, ColumnType> {
+        let columns = self.columns.iter();
+        columns
+            .map(|column| (column.name.clone(), column.kind))
+            .collect()
     }
 
     /// The position of the column called `name`.

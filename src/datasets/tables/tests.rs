@@ -196,3 +196,53 @@ fn mutated_files_are_read_or_refused_but_never_panic() {
         "{read_well} read, {refused} refused"
     );
 }
+
+fn parquet_of(name: &str, array: arrow::array::ArrayRef) -> Vec<u8> {
+    let batch = arrow::array::RecordBatch::try_from_iter([(name, array)]).unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn parquet_of_other_programs_is_read_strictly() {
+    use arrow::array::*;
+    let time = TimestampSecondArray::from(vec![1_767_225_600]);
+    let refused = refusal(&parquet_of("start", Arc::new(time)));
+    assert!(
+        refused.contains("column \"start\" has the Parquet type Timestamp"),
+        "{refused}"
+    );
+
+    let laps = Float32Array::from(vec![Some(41.5), Some(f32::NAN), None]);
+    let batches = read(&parquet_of("lap", Arc::new(laps))).unwrap();
+    let cells: Vec<_> = (0..3).map(|row| batches[0].column(0).cell(row)).collect();
+    assert_eq!(cells, [Cell::Number(41.5), Cell::Missing, Cell::Missing]);
+    let laps = Float64Array::from(vec![41.5, f64::INFINITY]);
+    let refused = refusal(&parquet_of("lap", Arc::new(laps)));
+    assert!(
+        refused.contains("line 2, column \"lap\": \"inf\""),
+        "{refused}"
+    );
+
+    let huge = UInt64Array::from(vec![7, u64::MAX]);
+    assert!(refusal(&parquet_of("id", Arc::new(huge))).contains("column \"id\""));
+    let classes: DictionaryArray<arrow::datatypes::Int8Type> =
+        ["junior", "", "junior"].into_iter().collect();
+    let batches = read(&parquet_of("class", Arc::new(classes))).unwrap();
+    assert_eq!(batches[0].column(0).cell(2), Cell::Text("junior"));
+    assert_eq!(batches[0].column(0).cell(1), Cell::Missing);
+}
+
+#[test]
+fn whole_numbers_stay_numbers_when_the_schema_is_declared() {
+    let source = Source::Bytes("lap\n41\n42\n".into());
+    let declared = BTreeMap::from([("lap".to_owned(), ColumnType::Number)]);
+    let table = Table::open_with_types(source, &declared).unwrap();
+    let csv = Source::Bytes(written(Format::Csv, &table).into());
+    let inferred = Table::open(csv.clone()).unwrap();
+    assert_eq!(inferred.schema().columns()[0].kind, ColumnType::Integer);
+    let back = Table::open_with_types(csv, &table.schema().types()).unwrap();
+    assert_eq!(back.schema(), table.schema());
+}
