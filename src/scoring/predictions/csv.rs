@@ -123,6 +123,19 @@ impl<'a> Layout<'a> {
 
     /// Reads the rows of `bytes`, which end with a line feed each, up to the first problem.
     fn parse(&self, bytes: &[u8], chunk: &mut Chunk) {
+        self.parse_lines(bytes, chunk);
+        if let Err((place, id)) = self.solution.resolve(&mut chunk.rows) {
+            chunk.rows.truncate(place);
+            chunk.values.truncate(place * self.format.columns().len());
+            let column = Some(self.format.id_column().to_owned());
+            chunk.error = find_row(&id, self.solution)
+                .err()
+                .map(|problem| (column, problem));
+        }
+    }
+
+    /// As [`Layout::parse`], with the ids' keys in place of their rows.
+    fn parse_lines(&self, bytes: &[u8], chunk: &mut Chunk) {
         chunk.rows.clear();
         chunk.values.clear();
         chunk.error = None;
@@ -133,10 +146,10 @@ impl<'a> Layout<'a> {
             let start = chunk.values.len();
             chunk.values.resize(start + width, 0.0);
             let values = &mut chunk.values[start..];
-            let row = match self.parse_plain_row(rest, values) {
-                Some((row, length)) => {
+            let key = match self.parse_plain_row(rest, values) {
+                Some((key, length)) => {
                     rest = &rest[length..];
-                    row
+                    key
                 }
                 None => {
                     let (line, after) = match memchr(b'\n', rest) {
@@ -145,7 +158,7 @@ impl<'a> Layout<'a> {
                     };
                     rest = after;
                     match self.parse_row(trim_line_end(line), &mut cells, values) {
-                        Ok(row) => row,
+                        Ok(key) => key,
                         Err(error) => {
                             chunk.values.truncate(start);
                             chunk.error = Some(error);
@@ -154,15 +167,16 @@ impl<'a> Layout<'a> {
                     }
                 }
             };
-            chunk.rows.push(row);
+            chunk.rows.push(key);
         }
     }
 
-    /// Reads the row at the start of `bytes` if nothing about it is special, and how long its line is.
+    /// Reads the row at the start of `bytes` if nothing about it is special: its id's key, and how long its
+    /// line is.
     #[inline]
     fn parse_plain_row(&self, bytes: &[u8], values: &mut [f64]) -> Option<(u32, usize)> {
         let mut at = 0;
-        let mut row = 0;
+        let mut key = 0;
         let last = self.cells.len() - 1;
         for (place, cell) in self.cells.iter().enumerate() {
             let rest = &bytes[at..];
@@ -185,7 +199,7 @@ impl<'a> Layout<'a> {
                 }
                 Cell::Id => {
                     let text = plain_text(rest)?;
-                    row = self.solution.row(text)?;
+                    key = self.solution.key(text)?;
                     text.len()
                 }
             };
@@ -197,10 +211,10 @@ impl<'a> Layout<'a> {
                 _ => return None,
             }
         }
-        Some((row, at))
+        Some((key, at))
     }
 
-    /// Reads one line, whatever it holds: its row, with the values set, or what is wrong and where.
+    /// Reads one line, whatever it holds: its id's key, with the values set, or what is wrong and where.
     fn parse_row<'l>(
         &self,
         line: &'l [u8],
@@ -212,11 +226,11 @@ impl<'a> Layout<'a> {
             let (expected, found) = (self.cells.len(), texts.len());
             return Err((None, RowProblem::CellCount { expected, found }));
         }
-        let mut row = 0;
+        let mut key = 0;
         for (text, cell) in texts.iter().zip(&self.cells) {
             match cell {
                 Cell::Id => {
-                    row = find_row(text, self.solution)
+                    key = find_key(text, self.solution)
                         .map_err(|problem| (Some(self.format.id_column().to_owned()), problem))?;
                 }
                 Cell::Value { column, kind } => {
@@ -226,7 +240,7 @@ impl<'a> Layout<'a> {
                 }
             }
         }
-        Ok(row)
+        Ok(key)
     }
 }
 
@@ -250,29 +264,37 @@ fn class_of(text: &[u8], classes: &[String]) -> Option<f64> {
 
 /// The solution's row that an id names, or words about an id that is not there.
 pub(super) fn find_row(id: &str, solution: &Solution) -> Result<u32, RowProblem> {
+    solution
+        .row(id.as_bytes())
+        .ok_or_else(|| unknown_id(id, solution))
+}
+
+/// As [`find_row`], for an id whose row is found later; an id between the solution's may pass.
+fn find_key(id: &str, solution: &Solution) -> Result<u32, RowProblem> {
+    solution
+        .key(id.as_bytes())
+        .ok_or_else(|| unknown_id(id, solution))
+}
+
+fn unknown_id(id: &str, solution: &Solution) -> RowProblem {
     if id.is_empty() {
-        return Err(RowProblem::Missing);
+        return RowProblem::Missing;
     }
-    solution.row(id.as_bytes()).ok_or_else(|| {
-        // What programs make of ids that they take for numbers: 7.0 of 7, 7 of 007, 007 of 7.
-        let integer = id.split_once('.').map_or(id, |(integer, zeros)| {
-            if zeros.bytes().all(|digit| digit == b'0') {
-                integer
-            } else {
-                id
-            }
-        });
-        let digits = integer.trim_start_matches('0');
-        let padded = (1..=12).map(|width| format!("{integer:0>width$}"));
-        let written = std::iter::once(integer.to_owned())
-            .chain([digits.to_owned()])
-            .chain(padded)
-            .find(|guess| solution.row(guess.as_bytes()).is_some());
-        RowProblem::UnknownId {
-            id: excerpt(id),
-            written,
-        }
-    })
+    // What programs make of ids that they take for numbers: 7.0 of 7, 7 of 007, 007 of 7.
+    let integer = match id.split_once('.') {
+        Some((integer, zeros)) if zeros.bytes().all(|digit| digit == b'0') => integer,
+        _ => id,
+    };
+    let digits = integer.trim_start_matches('0');
+    let padded = (1..=12).map(|width| format!("{integer:0>width$}"));
+    let written = [integer.to_owned(), digits.to_owned()]
+        .into_iter()
+        .chain(padded)
+        .find(|guess| solution.row(guess.as_bytes()).is_some());
+    RowProblem::UnknownId {
+        id: excerpt(id),
+        written,
+    }
 }
 
 /// The value that a cell writes.

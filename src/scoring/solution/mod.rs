@@ -143,6 +143,17 @@ impl Solution {
         self.ids.row(id)
     }
 
+    /// The first half of [`Solution::row`], for [`Solution::resolve`].
+    #[inline]
+    pub(super) fn key(&self, id: &[u8]) -> Option<u32> {
+        self.ids.key(id)
+    }
+
+    /// Replaces keys by rows; fails at the first key without one, with its place and its id.
+    pub(super) fn resolve(&self, keys: &mut [u32]) -> Result<(), (usize, String)> {
+        self.ids.resolve(keys)
+    }
+
     /// The row that an integer id names.
     pub(super) fn row_of_integer(&self, id: i128) -> Option<u32> {
         self.ids.row_of_integer(id)
