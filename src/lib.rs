@@ -18,6 +18,8 @@ pub mod scoring;
 pub mod talent;
 
 pub mod api;
+pub mod http;
+pub mod server;
 pub mod web;
 
 pub mod cli;

@@ -41,7 +41,10 @@ impl Passwords {
         Self {
             argon2,
             at_once: Arc::new(Semaphore::new(cores)),
-            nobody: nobody.map(|hash| hash.to_string()).unwrap_or_default().into(),
+            nobody: nobody
+                .map(|hash| hash.to_string())
+                .unwrap_or_default()
+                .into(),
         }
     }
 

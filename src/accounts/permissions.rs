@@ -1,1 +1,304 @@
-//! x
+//! Who may do what: one table, enforced by one middleware, walked route by route by a test.
+//!
+//! A route that is not in the table is not served, so forgetting a line here closes a door rather
+//! than leaving it open. Whose *own* thing it is (an organizer's challenge, a team's submission) is
+//! decided by the room that owns the thing.
+
+use super::tokens::Scope;
+use super::users::{Role, User};
+
+/// Who is asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Principal {
+    /// Nobody that we know.
+    Visitor,
+    /// A person in a signed-in browser.
+    Browser(User),
+    /// A person's program.
+    Program(User, Vec<Scope>),
+    /// A worker of another machine.
+    Worker {
+        /// The name that its token was made under.
+        name: String,
+    },
+}
+
+impl Principal {
+    /// The person, in the browser or behind the program.
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Self::Browser(user) | Self::Program(user, _) => Some(user),
+            Self::Visitor | Self::Worker { .. } => None,
+        }
+    }
+
+    /// Whether this person may run what the given user owns.
+    pub fn may_manage(&self, owner_id: i64) -> bool {
+        self.user().is_some_and(|user| match user.role {
+            Role::Admin => true,
+            Role::Organizer => user.id == owner_id,
+            Role::Expert | Role::Scout => false,
+        })
+    }
+}
+
+/// What a route asks of whoever calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing.
+    Anyone,
+    /// An account.
+    Account,
+    /// An account with one of these roles; admins always pass.
+    Roles(&'static [Role]),
+    /// A worker's token.
+    Worker,
+}
+
+/// What an address may do only so often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Throttle {
+    /// Guessing passwords, making accounts.
+    SignIn,
+    /// Sending submissions.
+    Submission,
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// The HTTP method. `HEAD` is served where `GET` is.
+    pub method: &'static str,
+    /// The route's pattern, as it is registered.
+    pub pattern: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// What a program's token must allow, on top.
+    pub scope: Scope,
+    /// How often one address may call it, where that is limited.
+    pub throttle: Option<Throttle>,
+}
+
+impl Rule {
+    const fn throttled(mut self, throttle: Throttle) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+}
+
+/// Why a call is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no such route.
+    #[error("There is nothing at this address.")]
+    NoSuchRoute,
+    /// Sign in first.
+    #[error("Sign in first, or send an API token.")]
+    SignIn,
+    /// This account may not.
+    #[error("Your account may not do this; it takes the role {0}.")]
+    Role(&'static str),
+    /// This token may not, though its owner might.
+    #[error("This token lacks the scope `{0}`; make one that has it in your account.")]
+    Scope(Scope),
+}
+
+const fn rule(method: &'static str, pattern: &'static str, access: Access, scope: Scope) -> Rule {
+    Rule {
+        method,
+        pattern,
+        access,
+        scope,
+        throttle: None,
+    }
+}
+
+use Access::{Account, Anyone, Roles, Worker};
+use Scope::{Organize, Read, Submit};
+
+const ORGANIZERS: Access = Roles(&[Role::Organizer]);
+const SCOUTS: Access = Roles(&[Role::Scout, Role::Organizer]);
+const ADMINS: Access = Roles(&[]);
+
+/// The table.
+#[rustfmt::skip]
+pub const RULES: &[Rule] = &[
+    // The house itself
+    rule("GET",  "/healthz", Anyone, Read),
+    rule("GET",  "/readyz", Anyone, Read),
+    rule("GET",  "/metrics", Anyone, Read),
+    rule("GET",  "/openapi.json", Anyone, Read),
+    rule("GET",  "/static/{file:.*}", Anyone, Read),
+    rule("GET",  "/favicon.ico", Anyone, Read),
+    rule("GET",  "/robots.txt", Anyone, Read),
+
+    // Pages: anyone
+    rule("GET",  "/", Anyone, Read),
+    rule("GET",  "/sign-up", Anyone, Read),
+    rule("POST", "/sign-up", Anyone, Read).throttled(Throttle::SignIn),
+    rule("GET",  "/sign-in", Anyone, Read),
+    rule("POST", "/sign-in", Anyone, Read).throttled(Throttle::SignIn),
+    rule("POST", "/sign-out", Anyone, Read),
+    rule("GET",  "/datasets", Anyone, Read),
+    rule("GET",  "/datasets/{slug}", Anyone, Read),
+    rule("GET",  "/datasets/{slug}/files/{path:.*}", Anyone, Read),
+    rule("GET",  "/challenges", Anyone, Read),
+    rule("GET",  "/challenges/{slug}", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/data", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/sample-submission.csv", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/rules", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/leaderboard", Anyone, Read),
+
+    // Pages: those who compete
+    rule("POST", "/challenges/{slug}/rules", Account, Submit),
+    rule("GET",  "/challenges/{slug}/submit", Account, Submit),
+    rule("POST", "/challenges/{slug}/submit", Account, Submit).throttled(Throttle::Submission),
+    rule("GET",  "/challenges/{slug}/submissions", Account, Read),
+    rule("GET",  "/submissions/{id}", Account, Read),
+    rule("GET",  "/submissions/{id}/status", Account, Read),
+    rule("GET",  "/account", Account, Read),
+    rule("POST", "/account/tokens", Account, Organize),
+    rule("POST", "/account/tokens/{id}/revoke", Account, Organize),
+
+    // Pages: scouts
+    rule("GET",  "/talent", SCOUTS, Read),
+    rule("GET",  "/talent/{slug}", SCOUTS, Read),
+
+    // Pages: organizers
+    rule("GET",  "/console", ORGANIZERS, Organize),
+    rule("GET",  "/console/datasets/new", ORGANIZERS, Organize),
+    rule("POST", "/console/datasets", ORGANIZERS, Organize),
+    rule("GET",  "/console/challenges/new", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges", ORGANIZERS, Organize),
+    rule("GET",  "/console/challenges/{slug}", ORGANIZERS, Organize),
+    rule("GET",  "/console/challenges/{slug}/edit", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/edit", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/publish", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/talent-board", ORGANIZERS, Organize),
+    rule("GET",  "/console/users", ADMINS, Organize),
+    rule("POST", "/console/users/{username}/role", ADMINS, Organize),
+
+    // The API: anyone
+    rule("GET",  "/api/v1/challenges", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/leaderboard", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/sample-submission", Anyone, Read),
+    rule("GET",  "/api/v1/datasets", Anyone, Read),
+    rule("GET",  "/api/v1/datasets/{slug}", Anyone, Read),
+    rule("GET",  "/api/v1/datasets/{slug}/files/{path:.*}", Anyone, Read),
+    rule("GET",  "/api/v1/metrics", Anyone, Read),
+
+    // The API: those who compete
+    rule("GET",  "/api/v1/me", Account, Read),
+    rule("POST", "/api/v1/challenges/{slug}/membership", Account, Submit),
+    rule("GET",  "/api/v1/challenges/{slug}/submissions", Account, Read),
+    rule("POST", "/api/v1/challenges/{slug}/submissions", Account, Submit).throttled(Throttle::Submission),
+    rule("GET",  "/api/v1/submissions/{id}", Account, Read),
+
+    // The API: scouts
+    rule("GET",  "/api/v1/talent", SCOUTS, Read),
+    rule("GET",  "/api/v1/talent/{slug}", SCOUTS, Read),
+
+    // The API: organizers
+    rule("POST", "/api/v1/datasets", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/publish", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/talent-board", ORGANIZERS, Organize),
+
+    // The API: workers
+    rule("POST", "/api/v1/worker/leases", Worker, Read),
+    rule("POST", "/api/v1/worker/runs/{run}/heartbeat", Worker, Read),
+    rule("POST", "/api/v1/worker/runs/{run}/report", Worker, Read),
+    rule("GET",  "/api/v1/worker/runs/{run}/submission", Worker, Read),
+    rule("GET",  "/api/v1/worker/runs/{run}/solution", Worker, Read),
+];
+
+/// The rule of a route.
+pub fn rule_for(method: &str, pattern: &str) -> Option<&'static Rule> {
+    let method = if method == "HEAD" { "GET" } else { method };
+    RULES
+        .iter()
+        .find(|rule| rule.method == method && rule.pattern == pattern)
+}
+
+/// Whether this caller may call this route.
+pub fn check(rule: &Rule, principal: &Principal) -> Result<(), Refusal> {
+    match (rule.access, principal) {
+        (Access::Worker, Principal::Worker { .. }) => return Ok(()),
+        (Access::Worker, _) => return Err(Refusal::SignIn),
+        (Access::Anyone, _) => return Ok(()),
+        (_, Principal::Visitor | Principal::Worker { .. }) => return Err(Refusal::SignIn),
+        (Access::Account, Principal::Browser(_) | Principal::Program(..)) => {}
+        (Access::Roles(roles), Principal::Browser(user) | Principal::Program(user, _)) => {
+            if user.role != Role::Admin && !roles.contains(&user.role) {
+                let needed = roles.first().copied().unwrap_or(Role::Admin);
+                return Err(Refusal::Role(needed.as_str()));
+            }
+        }
+    }
+    match principal {
+        Principal::Program(_, scopes) if !scopes.contains(&rule.scope) => {
+            Err(Refusal::Scope(rule.scope))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(role: Role) -> User {
+        User {
+            id: 1,
+            username: "someone".into(),
+            role,
+        }
+    }
+
+    #[test]
+    fn no_route_stands_in_the_table_twice() {
+        let mut seen = std::collections::HashSet::new();
+        for rule in RULES {
+            assert!(
+                seen.insert((rule.method, rule.pattern)),
+                "{} {}",
+                rule.method,
+                rule.pattern
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_can_do_less_than_its_owner_and_never_more() {
+        let console = rule_for("GET", "/console").unwrap();
+        let organizer = user(Role::Organizer);
+        assert_eq!(
+            check(console, &Principal::Browser(organizer.clone())),
+            Ok(())
+        );
+        assert_eq!(
+            check(console, &Principal::Program(organizer, vec![Scope::Read])),
+            Err(Refusal::Scope(Scope::Organize))
+        );
+        assert_eq!(
+            check(
+                console,
+                &Principal::Program(user(Role::Expert), vec![Scope::Organize])
+            ),
+            Err(Refusal::Role("organizer"))
+        );
+    }
+
+    #[test]
+    fn a_worker_reaches_only_the_workers_routes() {
+        let worker = Principal::Worker {
+            name: "north".into(),
+        };
+        for rule in RULES {
+            let passes = check(rule, &worker).is_ok();
+            let expected = matches!(rule.access, Access::Worker | Access::Anyone);
+            assert_eq!(passes, expected, "{} {}", rule.method, rule.pattern);
+        }
+    }
+}

@@ -118,7 +118,9 @@ impl SessionStore for DatabaseSessions {
         // 64 alphanumeric characters are 381 bits (OWASP asks for 64).
         let key = Alphanumeric.sample_string(&mut rand::rng(), 64);
         let key = SessionKey::try_from(key).map_err(|error| SaveError::Other(error.into()))?;
-        self.write(&key, state, ttl).await.map_err(SaveError::Other)?;
+        self.write(&key, state, ttl)
+            .await
+            .map_err(SaveError::Other)?;
         Ok(key)
     }
 

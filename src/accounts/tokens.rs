@@ -52,7 +52,10 @@ pub fn sha256_hex(text: &str) -> String {
 }
 
 fn new_token(prefix: &str) -> String {
-    format!("{prefix}{}", Alphanumeric.sample_string(&mut rand::rng(), 40))
+    format!(
+        "{prefix}{}",
+        Alphanumeric.sample_string(&mut rand::rng(), 40)
+    )
 }
 
 /// Makes a token for a user and returns it: the only time that it can be seen.
@@ -96,7 +99,10 @@ pub fn create(
 }
 
 /// A user's tokens, newest first.
-pub fn list(connection: &mut DatabaseConnection, user_id: i64) -> Result<Vec<ApiToken>, AccountError> {
+pub fn list(
+    connection: &mut DatabaseConnection,
+    user_id: i64,
+) -> Result<Vec<ApiToken>, AccountError> {
     type Row = (
         i64,
         String,
@@ -120,14 +126,16 @@ pub fn list(connection: &mut DatabaseConnection, user_id: i64) -> Result<Vec<Api
         .load(connection)?;
     Ok(rows
         .into_iter()
-        .map(|(id, name, scopes, created_at, expires_at, revoked_at)| ApiToken {
-            id,
-            name,
-            scopes: parse_scopes(&scopes),
-            created_at: created_at.and_utc(),
-            expires_at: expires_at.map(|time| time.and_utc()),
-            revoked_at: revoked_at.map(|time| time.and_utc()),
-        })
+        .map(
+            |(id, name, scopes, created_at, expires_at, revoked_at)| ApiToken {
+                id,
+                name,
+                scopes: parse_scopes(&scopes),
+                created_at: created_at.and_utc(),
+                expires_at: expires_at.map(|time| time.and_utc()),
+                revoked_at: revoked_at.map(|time| time.and_utc()),
+            },
+        )
         .collect())
 }
 
@@ -167,13 +175,14 @@ pub fn authenticate(
         .select((users::id, users::username, users::role, api_tokens::scopes))
         .first(connection)
         .optional()?;
-    Ok(found.map(|(id, username, role, scopes)| {
-        (User { id, username, role }, parse_scopes(&scopes))
-    }))
+    Ok(found
+        .map(|(id, username, role, scopes)| (User { id, username, role }, parse_scopes(&scopes))))
 }
 
 fn parse_scopes(text: &str) -> Vec<Scope> {
-    text.split(' ').filter_map(|scope| scope.parse().ok()).collect()
+    text.split(' ')
+        .filter_map(|scope| scope.parse().ok())
+        .collect()
 }
 
 /// Makes a token for a worker of another machine and returns it: the only time that it can be seen.

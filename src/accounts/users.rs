@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::passwords::{MAXIMUM_LENGTH, MINIMUM_LENGTH, Passwords};
-use crate::platform::database::{DatabaseConnection, Database, DatabaseError};
+use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
 use crate::platform::schema::users;
 
 crate::text_enum! {
@@ -103,7 +103,9 @@ fn check_password(password: &str) -> Result<(), AccountError> {
     if password.chars().count() < MINIMUM_LENGTH {
         return Err(invalid(
             "password",
-            format!("use at least {MINIMUM_LENGTH} characters; a few words are easier to keep than symbols"),
+            format!(
+                "use at least {MINIMUM_LENGTH} characters; a few words are easier to keep than symbols"
+            ),
         ));
     }
     if password.len() > MAXIMUM_LENGTH {
@@ -130,7 +132,11 @@ pub async fn sign_up(
             let username_key = sign_up.username.to_ascii_lowercase();
             let email = sign_up.email.to_lowercase();
             let taken: Option<(String, String)> = users::table
-                .filter(users::username_key.eq(&username_key).or(users::email.eq(&email)))
+                .filter(
+                    users::username_key
+                        .eq(&username_key)
+                        .or(users::email.eq(&email)),
+                )
                 .select((users::username_key, users::email))
                 .first(connection)
                 .optional()?;
@@ -179,7 +185,12 @@ pub async fn sign_in(
             Ok::<_, AccountError>(
                 users::table
                     .filter(users::username_key.eq(key))
-                    .select((users::id, users::username, users::role, users::password_hash))
+                    .select((
+                        users::id,
+                        users::username,
+                        users::role,
+                        users::password_hash,
+                    ))
                     .first(connection)
                     .optional()?,
             )

@@ -246,7 +246,10 @@ pub fn without_password(url: &str) -> String {
                 let secret = ["password", "secret", "key", "token"]
                     .iter()
                     .any(|word| name.to_ascii_lowercase().contains(word));
-                (name.as_str(), if secret { "********" } else { value.as_str() })
+                (
+                    name.as_str(),
+                    if secret { "********" } else { value.as_str() },
+                )
             }));
     }
     parsed.to_string()
@@ -260,7 +263,11 @@ mod tests {
     fn later_layers_win_and_foreign_variables_are_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("paddock.toml");
-        std::fs::write(&file, "listen = \"127.0.0.1:1\"\nlease_seconds = 7\nsession_days = 3\n").unwrap();
+        std::fs::write(
+            &file,
+            "listen = \"127.0.0.1:1\"\nlease_seconds = 7\nsession_days = 3\n",
+        )
+        .unwrap();
         let environment = [
             ("PADDOCK_LEASE_SECONDS", "8"),
             ("PADDOCK_SESSION_DAYS", "4"),
@@ -295,7 +302,10 @@ mod tests {
             ..Config::default()
         };
         let shown = config.masked().unwrap();
-        assert!(!shown.contains("hunter") && !shown.contains("abab"), "{shown}");
+        assert!(
+            !shown.contains("hunter") && !shown.contains("abab"),
+            "{shown}"
+        );
         assert!(shown.contains("paddock:********@db"), "{shown}");
     }
 }

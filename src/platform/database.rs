@@ -57,7 +57,10 @@ impl FromStr for DatabaseUrl {
         } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
             Ok(Self::Postgres(text.to_owned()))
         } else {
-            Err("database_url: neither `sqlite:PATH` nor `postgres://USER:PASSWORD@HOST/DATABASE`".into())
+            Err(
+                "database_url: neither `sqlite:PATH` nor `postgres://USER:PASSWORD@HOST/DATABASE`"
+                    .into(),
+            )
         }
     }
 }

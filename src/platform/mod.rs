@@ -11,4 +11,5 @@ pub mod config;
 pub mod database;
 pub mod observability;
 pub mod schema;
+pub mod slug;
 pub mod storage;

@@ -137,7 +137,7 @@ diesel::table! {
         max_bytes -> BigInt,
         solution_sha256 -> Text,
         solution_rows -> BigInt,
-        solution_columns -> Text,
+        solution_format -> Text,
         sample_sha256 -> Text,
         sample_bytes -> BigInt,
         entry_count -> BigInt,

@@ -1,7 +1,8 @@
 //! Scoring: what a submission is worth.
 //!
 //! [`predictions`] checks a submitted file against the hidden [`solution`], [`metrics`] compares the
-//! two; the queue leases runs and the worker carries them out.
+//! two; the [`queue`] leases runs and the [`worker`] carries them out, in the server's process or on
+//! another machine ([`remote`]).
 //!
 //! May touch: `platform`. `metrics`, `predictions`, `solution` and `csv_rows` are pure: no database, no HTTP.
 //! Start reading at [`metrics`].
@@ -9,4 +10,7 @@
 pub mod csv_rows;
 pub mod metrics;
 pub mod predictions;
+pub mod queue;
+pub mod remote;
 pub mod solution;
+pub mod worker;

@@ -1,5 +1,9 @@
 //! Talent: what the laps and the crowd's models say about the (pseudonymous) drivers.
 //!
-//! May touch: `platform`. [`pace_model`] is pure: laps in, ratings with intervals out.
+//! [`board`] is what scouts see: drivers as the best models of a challenge rate them. [`pace_model`]
+//! is pure: laps in, ratings with intervals out.
+//!
+//! May touch: `challenges`, `scoring`, `platform`. Start reading at [`board`].
 
+pub mod board;
 pub mod pace_model;

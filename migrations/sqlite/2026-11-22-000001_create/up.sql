@@ -142,8 +142,8 @@ CREATE TABLE phases (
     -- The hidden solution: its content hash under the store's hidden prefix.
     solution_sha256 TEXT NOT NULL,
     solution_rows BIGINT NOT NULL,
-    -- JSON: the names of the solution's columns.
-    solution_columns TEXT NOT NULL,
+    -- JSON: how the solution is read and split.
+    solution_format TEXT NOT NULL,
     -- A valid submission of constant predictions, as CSV in the store.
     sample_sha256 TEXT NOT NULL,
     sample_bytes BIGINT NOT NULL,
@@ -216,8 +216,8 @@ CREATE TABLE runs (
     lease_expires_at TIMESTAMP,
     finished_at TIMESTAMP
 );
-CREATE INDEX runs_waiting ON runs (queued_at, id) WHERE state = 'queued';
-CREATE INDEX runs_leased ON runs (lease_expires_at) WHERE state = 'leased';
+CREATE INDEX runs_waiting ON runs (state, queued_at, id);
+CREATE INDEX runs_leased ON runs (state, lease_expires_at, id);
 CREATE INDEX runs_by_submission ON runs (submission_id);
 
 -- The leaderboard: one row for each team of a phase that has a score. The keys order it: smaller is better,

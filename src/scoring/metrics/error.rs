@@ -98,6 +98,15 @@ pub enum MetricError {
 }
 
 impl MetricError {
+    /// Whether a challenge's prediction columns can never suit the metric, whatever they hold.
+    pub fn is_in_the_shape(&self) -> bool {
+        use MetricError::*;
+        matches!(
+            self,
+            MissingColumn(_) | ColumnCount { .. } | ClassWithoutColumn { .. }
+        )
+    }
+
     /// Whether the hidden truth alone causes the error, so that no prediction could have been scored. All
     /// such errors of a challenge are found by [`Metric::check_target`](super::Metric::check_target) when the
     /// organizer uploads the solution.

@@ -33,6 +33,28 @@ pub enum FileFormat {
     Parquet,
 }
 
+impl FileFormat {
+    /// The usual ending of such a file's name, and its name in the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+impl std::str::FromStr for FileFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "csv" => Ok(Self::Csv),
+            "parquet" => Ok(Self::Parquet),
+            other => Err(format!("`{other}` is neither `csv` nor `parquet`")),
+        }
+    }
+}
+
 /// Valid predictions for every row of a solution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {

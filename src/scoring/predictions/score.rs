@@ -37,6 +37,25 @@ pub enum ScoreError {
     },
 }
 
+impl ScoreError {
+    /// Whether it is the solution's fault: then the text may tell of the truth, and is its
+    /// organizer's alone.
+    pub fn is_in_the_truth(&self) -> bool {
+        match self {
+            Self::NoSplits => true,
+            Self::Metric { error, .. } => error.is_in_the_truth(),
+        }
+    }
+
+    /// Whether the challenge's prediction columns can never suit its metric.
+    pub fn is_in_the_shape(&self) -> bool {
+        match self {
+            Self::NoSplits => false,
+            Self::Metric { error, .. } => error.is_in_the_shape(),
+        }
+    }
+}
+
 /// Scores predictions on both splits.
 ///
 /// # Errors

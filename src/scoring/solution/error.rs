@@ -30,6 +30,9 @@ pub enum SolutionError {
         /// The header as it is.
         found: String,
     },
+    /// It has no split column and cannot be divided.
+    #[error(transparent)]
+    Split(#[from] SplitError),
     /// One row is wrong.
     #[error("line {line}{}: {problem}", in_column(.column))]
     Row {
@@ -136,6 +139,7 @@ impl SolutionError {
             SolutionError::Read(_)
             | SolutionError::Empty
             | SolutionError::NoRows
+            | SolutionError::Split(_)
             | SolutionError::EmptySplit { .. } => None,
         }
     }
@@ -150,6 +154,7 @@ impl SolutionError {
             SolutionError::Read(_)
             | SolutionError::Empty
             | SolutionError::HeaderLine(_)
+            | SolutionError::Split(_)
             | SolutionError::NoRows => None,
         }
     }

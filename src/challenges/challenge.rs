@@ -1,0 +1,662 @@
+//! What an organizer posts: a challenge, its pages, its phases.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::limits::Limits;
+use crate::accounts::permissions::Principal;
+use crate::platform::audit::{self, Act};
+use crate::platform::column_types::{Json, json_text};
+use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
+use crate::platform::schema::{challenge_pages, challenges, datasets, phases, releases};
+use crate::platform::slug::is_slug;
+use crate::platform::storage::{StorageError, Stored};
+use crate::scoring::metrics::Metric;
+use crate::scoring::predictions::PredictionFormat;
+use crate::scoring::worker::SolutionSpec;
+
+/// A challenge.
+#[derive(Debug, Clone)]
+pub struct Challenge {
+    /// The row.
+    pub id: i64,
+    /// Its address.
+    pub slug: String,
+    /// The organizer who posted it.
+    pub owner_id: i64,
+    /// Its name.
+    pub title: String,
+    /// What it asks, in a sentence.
+    pub tagline: String,
+    /// The release whose files its competitors work with.
+    pub release_id: Option<i64>,
+    /// Whether its predictions rate drivers.
+    pub rates_drivers: bool,
+    /// What a predictions file must hold.
+    pub prediction_format: PredictionFormat,
+    /// The rules, in Markdown.
+    pub rules: String,
+    /// Raised when the rules change; members accept again.
+    pub rules_version: i32,
+    /// How many teams joined.
+    pub team_count: i64,
+    /// When it was published; none while it is a draft.
+    pub published_at: Option<DateTime<Utc>>,
+}
+
+/// A stretch of a challenge with its own dates, limits and solution.
+#[derive(Debug, Clone)]
+pub struct Phase {
+    /// The row.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// The first moment at which submissions are accepted.
+    pub starts_at: DateTime<Utc>,
+    /// The first moment at which they are no longer.
+    pub ends_at: DateTime<Utc>,
+    /// How submissions are scored.
+    pub metric: Metric,
+    /// How many are accepted.
+    pub limits: Limits,
+    /// The largest file that is accepted, in bytes.
+    pub max_bytes: u64,
+    /// The content hash of the hidden solution.
+    pub solution_sha256: String,
+    /// How many rows a submission must have.
+    pub solution_rows: i64,
+    /// How the solution is read and split.
+    pub solution_format: SolutionSpec,
+    /// The content hash of a valid submission of constant predictions.
+    pub sample_sha256: String,
+    /// Its size.
+    pub sample_bytes: u64,
+    /// How many teams have a score.
+    pub entry_count: i64,
+}
+
+crate::text_enum! {
+    /// Where a phase stands.
+    pub enum PhaseState {
+        /// It has not begun.
+        Upcoming = "upcoming",
+        /// Submissions are accepted.
+        Open = "open",
+        /// It is over; the private board is shown.
+        Closed = "closed",
+    }
+}
+
+impl Phase {
+    /// Where the phase stands at a time.
+    pub fn state(&self, now: DateTime<Utc>) -> PhaseState {
+        if now < self.starts_at {
+            PhaseState::Upcoming
+        } else if now < self.ends_at {
+            PhaseState::Open
+        } else {
+            PhaseState::Closed
+        }
+    }
+}
+
+/// The phase that matters now: the open one, else the next to begin, else the last that was.
+pub fn current_phase(phases: &[Phase], now: DateTime<Utc>) -> Option<&Phase> {
+    let in_state = |state| move |phase: &&Phase| phase.state(now) == state;
+    phases
+        .iter()
+        .find(in_state(PhaseState::Open))
+        .or_else(|| phases.iter().find(in_state(PhaseState::Upcoming)))
+        .or_else(|| phases.last())
+}
+
+/// A page of a challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page {
+    /// Its address below the challenge's.
+    pub slug: String,
+    /// Its heading.
+    pub title: String,
+    /// Its text, in Markdown.
+    pub body: String,
+}
+
+/// What an organizer writes to post a challenge: a form of the console, a TOML file of the command
+/// line, or JSON of the API. Solutions travel beside it.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChallengeDraft {
+    /// Its address: lower-case letters, digits and hyphens.
+    pub slug: String,
+    /// Its name.
+    pub title: String,
+    /// What it asks, in a sentence.
+    pub tagline: String,
+    /// The slug of the dataset whose newest release its competitors work with.
+    #[serde(default)]
+    pub dataset: Option<String>,
+    /// Whether its predictions rate drivers.
+    #[serde(default)]
+    pub rates_drivers: bool,
+    /// What a predictions file must hold.
+    pub prediction_format: PredictionFormat,
+    /// The rules, in Markdown.
+    pub rules: String,
+    /// Its pages; the first is the overview.
+    #[serde(default)]
+    pub pages: Vec<Page>,
+    /// Its phases in order.
+    pub phases: Vec<PhaseDraft>,
+}
+
+/// A phase as an organizer writes it.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseDraft {
+    /// Its name.
+    pub name: String,
+    /// When it begins.
+    pub starts_at: DateTime<Utc>,
+    /// When it ends.
+    pub ends_at: DateTime<Utc>,
+    /// How submissions are scored: a key of the metric catalogue.
+    pub metric: Metric,
+    /// Counted submissions a day and team.
+    pub submissions_per_day: u32,
+    /// Counted submissions in the phase and team.
+    pub submissions_total: u32,
+    /// The largest file that is accepted, in bytes.
+    #[serde(default = "default_max_bytes")]
+    pub max_bytes: u64,
+    /// How the solution is read and split.
+    pub solution: SolutionSpec,
+}
+
+fn default_max_bytes() -> u64 {
+    64 << 20
+}
+
+/// A solution that was checked and stored, with the sample submission made from it.
+#[derive(Debug, Clone)]
+pub struct StoredSolution {
+    /// The hidden bytes.
+    pub solution: Stored,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The public sample submission.
+    pub sample: Stored,
+}
+
+/// Why a challenge cannot be shown, posted or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChallengeError {
+    /// There is none of this name, or it is a draft of somebody else's.
+    #[error("There is no challenge `{0}`.")]
+    NotFound(String),
+    /// It is somebody else's.
+    #[error("Only its organizer and admins may do this.")]
+    NotYours,
+    /// A field of the draft is not as it must be.
+    #[error("{field}: {problem}")]
+    Invalid {
+        /// Which field.
+        field: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Its solution could not be stored.
+    #[error(transparent)]
+    Storage(StorageError),
+    /// The database could not be asked.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<diesel::result::Error> for ChallengeError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+fn invalid<T>(field: impl Into<String>, problem: impl Into<String>) -> Result<T, ChallengeError> {
+    Err(ChallengeError::Invalid {
+        field: field.into(),
+        problem: problem.into(),
+    })
+}
+
+impl ChallengeDraft {
+    /// Checks what can be checked without the database and the solutions.
+    pub fn check(&self) -> Result<(), ChallengeError> {
+        if !is_slug(&self.slug) {
+            return invalid("slug", "use 2 to 60 lower-case letters, digits and hyphens");
+        }
+        for (field, text, most) in [("title", &self.title, 120), ("tagline", &self.tagline, 300)] {
+            if text.trim().is_empty() || text.chars().count() > most {
+                return invalid(field, format!("write 1 to {most} characters"));
+            }
+        }
+        if self.rules.trim().is_empty() {
+            return invalid("rules", "write the rules that competitors accept");
+        }
+        if self.phases.is_empty() {
+            return invalid("phases", "a challenge needs at least one phase");
+        }
+        for (index, phase) in self.phases.iter().enumerate() {
+            let field = |name: &str| format!("phases[{index}].{name}");
+            if phase.name.trim().is_empty() {
+                return invalid(field("name"), "name the phase");
+            }
+            if phase.ends_at <= phase.starts_at {
+                return invalid(field("ends_at"), "a phase ends after it starts");
+            }
+            if index > 0 && phase.starts_at < self.phases[index - 1].ends_at {
+                return invalid(
+                    field("starts_at"),
+                    "a phase starts when the one before it is over",
+                );
+            }
+            if phase.submissions_per_day == 0 || phase.submissions_total == 0 {
+                return invalid(
+                    field("submissions_per_day"),
+                    "allow at least one submission",
+                );
+            }
+            if !(1..=(1 << 30)).contains(&phase.max_bytes) {
+                return invalid(field("max_bytes"), "allow from 1 byte to 1 GiB");
+            }
+        }
+        for (index, page) in self.pages.iter().enumerate() {
+            let same = |other: &Page| other.slug == page.slug;
+            if !is_slug(&page.slug) || self.pages[..index].iter().any(same) {
+                return invalid(
+                    format!("pages[{index}].slug"),
+                    "use lower-case letters, digits and hyphens, and each slug once",
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Posts a draft: nobody but its organizer sees it until it is published. `solutions` are in the
+/// order of the phases. Call it in a write transaction.
+pub fn create(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    owner_id: i64,
+    draft: &ChallengeDraft,
+    solutions: &[StoredSolution],
+) -> Result<i64, ChallengeError> {
+    draft.check()?;
+    if solutions.len() != draft.phases.len() {
+        return invalid("phases", "each phase needs a solution");
+    }
+    let taken: i64 = challenges::table
+        .filter(challenges::slug.eq(&draft.slug))
+        .count()
+        .get_result(connection)?;
+    if taken > 0 {
+        return invalid("slug", "another challenge has this address; choose another");
+    }
+    let release_id = match &draft.dataset {
+        None => None,
+        Some(slug) => {
+            let newest: Option<i64> = releases::table
+                .inner_join(datasets::table)
+                .filter(datasets::slug.eq(slug))
+                .order(releases::version.desc())
+                .select(releases::id)
+                .first(connection)
+                .optional()?;
+            if newest.is_none() {
+                return invalid("dataset", format!("there is no published dataset `{slug}`"));
+            }
+            newest
+        }
+    };
+    let challenge_id: i64 = diesel::insert_into(challenges::table)
+        .values((
+            challenges::slug.eq(&draft.slug),
+            challenges::owner_id.eq(owner_id),
+            challenges::title.eq(draft.title.trim()),
+            challenges::tagline.eq(draft.tagline.trim()),
+            challenges::release_id.eq(release_id),
+            challenges::rates_drivers.eq(draft.rates_drivers),
+            challenges::prediction_format.eq(json_text(&draft.prediction_format)?),
+            challenges::rules.eq(&draft.rules),
+            challenges::rules_version.eq(1),
+            challenges::created_at.eq(now.naive_utc()),
+        ))
+        .returning(challenges::id)
+        .get_result(connection)?;
+    insert_pages(connection, challenge_id, &draft.pages)?;
+    for ((position, phase), stored) in (0_i32..).zip(&draft.phases).zip(solutions) {
+        diesel::insert_into(phases::table)
+            .values((
+                phases::challenge_id.eq(challenge_id),
+                phases::position.eq(position),
+                phases::name.eq(phase.name.trim()),
+                phases::starts_at.eq(phase.starts_at.naive_utc()),
+                phases::ends_at.eq(phase.ends_at.naive_utc()),
+                phases::metric.eq(phase.metric.to_string()),
+                phases::submissions_per_day.eq(whole(phase.submissions_per_day)),
+                phases::submissions_total.eq(whole(phase.submissions_total)),
+                phases::max_bytes.eq(phase.max_bytes as i64), // checked: at most 1 GiB
+                phases::solution_sha256.eq(&stored.solution.sha256),
+                phases::solution_rows.eq(stored.rows as i64), // rows of a file that fits a disk
+                phases::solution_format.eq(json_text(&phase.solution)?),
+                phases::sample_sha256.eq(&stored.sample.sha256),
+                phases::sample_bytes.eq(stored.sample.bytes as i64), // likewise
+            ))
+            .execute(connection)?;
+    }
+    let act = Act {
+        actor_id: Some(owner_id),
+        action: "challenge.create",
+        subject: &format!("challenge:{}", draft.slug),
+        detail: "",
+    };
+    audit::record(connection, now, &act)?;
+    Ok(challenge_id)
+}
+
+fn whole(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn insert_pages(
+    connection: &mut DatabaseConnection,
+    challenge_id: i64,
+    pages: &[Page],
+) -> Result<(), ChallengeError> {
+    for (position, page) in (0_i32..).zip(pages) {
+        diesel::insert_into(challenge_pages::table)
+            .values((
+                challenge_pages::challenge_id.eq(challenge_id),
+                challenge_pages::position.eq(position),
+                challenge_pages::slug.eq(&page.slug),
+                challenge_pages::title.eq(&page.title),
+                challenge_pages::body.eq(&page.body),
+            ))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Shows a draft to everybody.
+pub fn publish(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    slug: &str,
+) -> Result<(), ChallengeError> {
+    let challenge = find_managed(connection, principal, slug)?;
+    if challenge.published_at.is_some() {
+        return Ok(());
+    }
+    diesel::update(challenges::table.find(challenge.id))
+        .set(challenges::published_at.eq(now.naive_utc()))
+        .execute(connection)?;
+    let act = Act {
+        actor_id: principal.user().map(|user| user.id),
+        action: "challenge.publish",
+        subject: &format!("challenge:{slug}"),
+        detail: "",
+    };
+    Ok(audit::record(connection, now, &act)?)
+}
+
+/// What of a challenge its organizer may change at any time.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ChallengeTexts {
+    /// Its name.
+    pub title: String,
+    /// What it asks, in a sentence.
+    pub tagline: String,
+    /// The rules; a change asks every member to accept again.
+    pub rules: String,
+    /// All of its pages.
+    pub pages: Vec<Page>,
+}
+
+/// Changes a challenge's texts.
+pub fn edit(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    slug: &str,
+    texts: &ChallengeTexts,
+) -> Result<(), ChallengeError> {
+    let challenge = find_managed(connection, principal, slug)?;
+    for (field, text) in [
+        ("title", &texts.title),
+        ("tagline", &texts.tagline),
+        ("rules", &texts.rules),
+    ] {
+        if text.trim().is_empty() {
+            return invalid(field, "this may not be empty");
+        }
+    }
+    let rules_version = challenge.rules_version + i32::from(challenge.rules != texts.rules);
+    diesel::update(challenges::table.find(challenge.id))
+        .set((
+            challenges::title.eq(texts.title.trim()),
+            challenges::tagline.eq(texts.tagline.trim()),
+            challenges::rules.eq(&texts.rules),
+            challenges::rules_version.eq(rules_version),
+        ))
+        .execute(connection)?;
+    diesel::delete(challenge_pages::table.filter(challenge_pages::challenge_id.eq(challenge.id)))
+        .execute(connection)?;
+    insert_pages(connection, challenge.id, &texts.pages)?;
+    let act = Act {
+        actor_id: principal.user().map(|user| user.id),
+        action: "challenge.edit",
+        subject: &format!("challenge:{slug}"),
+        detail: &format!("rules version {rules_version}"),
+    };
+    Ok(audit::record(connection, now, &act)?)
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = challenges, check_for_backend(MultiBackend))]
+struct ChallengeRow {
+    id: i64,
+    slug: String,
+    owner_id: i64,
+    title: String,
+    tagline: String,
+    release_id: Option<i64>,
+    rates_drivers: bool,
+    prediction_format: Json<PredictionFormat>,
+    rules: String,
+    rules_version: i32,
+    team_count: i64,
+    published_at: Option<NaiveDateTime>,
+}
+
+impl From<ChallengeRow> for Challenge {
+    fn from(row: ChallengeRow) -> Self {
+        Self {
+            id: row.id,
+            slug: row.slug,
+            owner_id: row.owner_id,
+            title: row.title,
+            tagline: row.tagline,
+            release_id: row.release_id,
+            rates_drivers: row.rates_drivers,
+            prediction_format: row.prediction_format.0,
+            rules: row.rules,
+            rules_version: row.rules_version,
+            team_count: row.team_count,
+            published_at: row.published_at.map(|time| time.and_utc()),
+        }
+    }
+}
+
+/// A row of `phases` as the database has it; other files of this room join it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = phases, check_for_backend(MultiBackend))]
+pub(super) struct PhaseRow {
+    id: i64,
+    pub(super) challenge_id: i64,
+    name: String,
+    starts_at: NaiveDateTime,
+    ends_at: NaiveDateTime,
+    metric: String,
+    submissions_per_day: i32,
+    submissions_total: i32,
+    max_bytes: i64,
+    solution_sha256: String,
+    solution_rows: i64,
+    solution_format: Json<SolutionSpec>,
+    sample_sha256: String,
+    sample_bytes: i64,
+    entry_count: i64,
+}
+
+impl TryFrom<PhaseRow> for Phase {
+    type Error = DatabaseError;
+
+    fn try_from(row: PhaseRow) -> Result<Self, DatabaseError> {
+        let metric = row.metric.parse::<Metric>().map_err(|error| {
+            diesel::result::Error::DeserializationError(error.to_string().into())
+        })?;
+        Ok(Self {
+            id: row.id,
+            name: row.name,
+            starts_at: row.starts_at.and_utc(),
+            ends_at: row.ends_at.and_utc(),
+            metric,
+            limits: Limits {
+                per_day: row.submissions_per_day.unsigned_abs(),
+                total: row.submissions_total.unsigned_abs(),
+            },
+            max_bytes: row.max_bytes.unsigned_abs(),
+            solution_sha256: row.solution_sha256,
+            solution_rows: row.solution_rows,
+            solution_format: row.solution_format.0,
+            sample_sha256: row.sample_sha256,
+            sample_bytes: row.sample_bytes.unsigned_abs(),
+            entry_count: row.entry_count,
+        })
+    }
+}
+
+/// A challenge with its phases in order.
+pub type WithPhases = (Challenge, Vec<Phase>);
+
+/// The challenge of this address, if the caller may see it: drafts are their organizer's alone.
+pub fn find(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    slug: &str,
+) -> Result<WithPhases, ChallengeError> {
+    let rows: Vec<(ChallengeRow, PhaseRow)> = challenges::table
+        .inner_join(phases::table)
+        .filter(challenges::slug.eq(slug))
+        .order(phases::position)
+        .select((ChallengeRow::as_select(), PhaseRow::as_select()))
+        .load(connection)?;
+    let not_found = || ChallengeError::NotFound(slug.to_owned());
+    let mut challenge = None;
+    let mut found = Vec::with_capacity(rows.len());
+    for (row, phase) in rows {
+        challenge.get_or_insert(row);
+        found.push(Phase::try_from(phase)?);
+    }
+    let challenge = Challenge::from(challenge.ok_or_else(not_found)?);
+    if challenge.published_at.is_none() && !principal.may_manage(challenge.owner_id) {
+        return Err(not_found());
+    }
+    Ok((challenge, found))
+}
+
+/// The challenge of this address, if the caller may run it.
+pub fn find_managed(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    slug: &str,
+) -> Result<Challenge, ChallengeError> {
+    let (challenge, _) = find(connection, principal, slug)?;
+    if principal.may_manage(challenge.owner_id) {
+        Ok(challenge)
+    } else {
+        Err(ChallengeError::NotYours)
+    }
+}
+
+/// Which challenges a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// All that are published.
+    Published,
+    /// All of an organizer's, drafts included.
+    OwnedBy(i64),
+    /// Every one: for admins.
+    All,
+}
+
+/// Up to `limit` challenges, newest first, older than the challenge `before` where given.
+pub fn list(
+    connection: &mut DatabaseConnection,
+    listed: Listed,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<WithPhases>, ChallengeError> {
+    let mut query = challenges::table
+        .order(challenges::id.desc())
+        .limit(limit)
+        .select(ChallengeRow::as_select())
+        .into_boxed::<MultiBackend>();
+    match listed {
+        Listed::Published => query = query.filter(challenges::published_at.is_not_null()),
+        Listed::OwnedBy(owner) => query = query.filter(challenges::owner_id.eq(owner)),
+        Listed::All => {}
+    }
+    if let Some(before) = before {
+        query = query.filter(challenges::id.lt(before));
+    }
+    let rows: Vec<ChallengeRow> = query.load(connection)?;
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let phase_rows: Vec<PhaseRow> = phases::table
+        .filter(phases::challenge_id.eq_any(ids))
+        .order((phases::challenge_id, phases::position))
+        .select(PhaseRow::as_select())
+        .load(connection)?;
+    let mut by_challenge = std::collections::HashMap::<i64, Vec<Phase>>::new();
+    for row in phase_rows {
+        let challenge_id = row.challenge_id;
+        let phase = Phase::try_from(row)?;
+        by_challenge.entry(challenge_id).or_default().push(phase);
+    }
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let phases = by_challenge.remove(&row.id).unwrap_or_default();
+            (Challenge::from(row), phases)
+        })
+        .collect())
+}
+
+/// The pages of a challenge in order.
+pub fn pages(
+    connection: &mut DatabaseConnection,
+    challenge_id: i64,
+) -> Result<Vec<Page>, ChallengeError> {
+    let rows: Vec<(String, String, String)> = challenge_pages::table
+        .filter(challenge_pages::challenge_id.eq(challenge_id))
+        .order(challenge_pages::position)
+        .select((
+            challenge_pages::slug,
+            challenge_pages::title,
+            challenge_pages::body,
+        ))
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|(slug, title, body)| Page { slug, title, body })
+        .collect())
+}

@@ -1,0 +1,487 @@
+//! What teams send. Accepting a submission is one transaction (law 1): membership, rules, deadline and
+//! limits are checked, and the submission and its queued run are written together, under a lock.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::prelude::*;
+
+use super::challenge::{Challenge, ChallengeError, Phase, PhaseState, current_phase, find};
+use super::limits::{self, LimitReached, Used};
+use super::membership;
+use crate::accounts::permissions::Principal;
+use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
+use crate::platform::schema::{challenges, phases, submissions, teams};
+use crate::platform::storage::Stored;
+use crate::scoring::metrics::Metric;
+use crate::scoring::predictions::FileFormat;
+use crate::scoring::queue;
+
+crate::text_enum! {
+    /// Where a submission is.
+    pub enum SubmissionState {
+        /// Waiting for a worker.
+        Queued = "queued",
+        /// A worker scores it.
+        Running = "running",
+        /// It has a score.
+        Scored = "scored",
+        /// It has none; the verdict says whose fault that is.
+        Failed = "failed",
+    }
+}
+
+impl SubmissionState {
+    /// Whether nothing more will happen.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Scored | Self::Failed)
+    }
+}
+
+crate::text_enum! {
+    /// How a run ended, and whose fault it was.
+    pub enum Verdict {
+        /// It was scored.
+        Ok = "ok",
+        /// The file is not what the challenge asks for: the competitor's, costs no limit.
+        Invalid = "invalid",
+        /// The platform's: costs no limit.
+        PlatformFault = "platform_fault",
+    }
+}
+
+/// A submission.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// The row.
+    pub id: i64,
+    /// The challenge.
+    pub challenge_id: i64,
+    /// The phase on whose solution it is scored.
+    pub phase_id: i64,
+    /// The team.
+    pub team_id: i64,
+    /// Who sent it.
+    pub user_id: i64,
+    /// Where it is.
+    pub state: SubmissionState,
+    /// Whether it takes a place of the team's limits.
+    pub counts: bool,
+    /// What its team wrote about it.
+    pub description: String,
+    /// The file's name on the sender's machine.
+    pub file_name: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: i64,
+    /// When it was accepted.
+    pub received_at: DateTime<Utc>,
+    /// When its score was stored.
+    pub scored_at: Option<DateTime<Utc>>,
+    /// Its score on the public split.
+    pub public_score: Option<f64>,
+    /// Its score on the private split: nobody's to see before the phase ends.
+    pub private_score: Option<f64>,
+    /// How its run ended.
+    pub verdict: Option<Verdict>,
+    /// Why it has no score, in words.
+    pub reason: Option<String>,
+    /// The first offending line of its file.
+    pub error_line: Option<i64>,
+    /// The offending column.
+    pub error_column: Option<String>,
+}
+
+/// Why a submission is not accepted. Nothing was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// There is no such challenge.
+    #[error(transparent)]
+    Challenge(#[from] ChallengeError),
+    /// The rules were never accepted.
+    #[error("Accept the rules of this challenge first.")]
+    NotAMember,
+    /// The rules changed since they were accepted.
+    #[error("The rules changed; read and accept version {current} first.")]
+    RulesChanged {
+        /// The version in force.
+        current: i32,
+    },
+    /// It is a draft.
+    #[error("This challenge is not published yet.")]
+    NotPublished,
+    /// No phase has begun.
+    #[error("The phase {phase} opens at {at}.")]
+    NotOpen {
+        /// Its name.
+        phase: String,
+        /// When it opens.
+        at: DateTime<Utc>,
+    },
+    /// The last phase is over.
+    #[error("The phase {phase} ended at {at}; submissions are no longer accepted.")]
+    Closed {
+        /// Its name.
+        phase: String,
+        /// When it ended.
+        at: DateTime<Utc>,
+    },
+    /// No place is left.
+    #[error(transparent)]
+    Limit(#[from] LimitReached),
+    /// There is nothing in the file.
+    #[error("The file is empty.")]
+    Empty,
+    /// The description is too long.
+    #[error("description: write at most {most} characters")]
+    LongDescription {
+        /// Characters.
+        most: usize,
+    },
+    /// The database could not be asked.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<diesel::result::Error> for SubmitError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// The right to send one submission now, as long as nothing changes.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    /// The challenge.
+    pub challenge: Challenge,
+    /// The phase that is open.
+    pub phase: Phase,
+    /// The team that it counts for.
+    pub team_id: i64,
+    /// What the team has used before it.
+    pub used: Used,
+}
+
+/// Whether this person may send a submission now. Asked before the bytes are read, so that a
+/// refusal costs no upload, and again in the transaction that accepts.
+pub fn admission(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    slug: &str,
+) -> Result<Admission, SubmitError> {
+    let (challenge, phases) = find(connection, principal, slug)?;
+    let user_id = principal
+        .user()
+        .map(|user| user.id)
+        .ok_or(SubmitError::NotAMember)?;
+    let membership =
+        membership::of(connection, challenge.id, user_id)?.ok_or(SubmitError::NotAMember)?;
+    if membership.rules_version != challenge.rules_version {
+        return Err(SubmitError::RulesChanged {
+            current: challenge.rules_version,
+        });
+    }
+    if challenge.published_at.is_none() {
+        return Err(SubmitError::NotPublished);
+    }
+    let phase = current_phase(&phases, now)
+        .cloned()
+        .ok_or(SubmitError::NotPublished)?;
+    match phase.state(now) {
+        PhaseState::Open => {}
+        PhaseState::Upcoming => {
+            return Err(SubmitError::NotOpen {
+                at: phase.starts_at,
+                phase: phase.name,
+            });
+        }
+        PhaseState::Closed => {
+            return Err(SubmitError::Closed {
+                at: phase.ends_at,
+                phase: phase.name,
+            });
+        }
+    }
+    let used = used(connection, now, phase.id, membership.team_id)?;
+    limits::check(phase.limits, used, now)?;
+    Ok(Admission {
+        challenge,
+        phase,
+        team_id: membership.team_id,
+        used,
+    })
+}
+
+/// What a team has used of a phase's limits.
+pub fn used(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    phase_id: i64,
+    team_id: i64,
+) -> Result<Used, DatabaseError> {
+    // Never more rows than the phase's total limit allows.
+    let received: Vec<NaiveDateTime> = submissions::table
+        .filter(submissions::phase_id.eq(phase_id))
+        .filter(submissions::team_id.eq(team_id))
+        .filter(submissions::counts)
+        .select(submissions::received_at)
+        .load(connection)?;
+    let today = limits::day_of(now).naive_utc();
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(Used {
+        today: count(received.iter().filter(|at| **at >= today).count()),
+        total: count(received.len()),
+    })
+}
+
+/// A file that was streamed to the store, not yet accepted.
+#[derive(Debug, Clone)]
+pub struct Upload {
+    /// The bytes.
+    pub stored: Stored,
+    /// How they are to be read.
+    pub format: FileFormat,
+    /// The file's name on the sender's machine.
+    pub file_name: String,
+    /// What the team says about it.
+    pub description: String,
+}
+
+/// Characters of a description.
+pub const DESCRIPTION_LIMIT: usize = 1000;
+
+/// Accepts an upload: the submission and its queued run, or a refusal and neither. Call it in a
+/// write transaction, and discard the bytes when it refuses.
+pub fn accept(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    slug: &str,
+    upload: &Upload,
+) -> Result<i64, SubmitError> {
+    if upload.stored.bytes == 0 {
+        return Err(SubmitError::Empty);
+    }
+    if upload.description.chars().count() > DESCRIPTION_LIMIT {
+        return Err(SubmitError::LongDescription {
+            most: DESCRIPTION_LIMIT,
+        });
+    }
+    lock_team(connection, principal, slug)?;
+    let admission = admission(connection, now, principal, slug)?;
+    let user_id = principal
+        .user()
+        .map(|user| user.id)
+        .ok_or(SubmitError::NotAMember)?;
+    let submission_id = diesel::insert_into(submissions::table)
+        .values((
+            submissions::challenge_id.eq(admission.challenge.id),
+            submissions::phase_id.eq(admission.phase.id),
+            submissions::team_id.eq(admission.team_id),
+            submissions::user_id.eq(user_id),
+            submissions::state.eq(SubmissionState::Queued),
+            submissions::counts.eq(true),
+            submissions::description.eq(upload.description.trim()),
+            submissions::file_name.eq(file_name(&upload.file_name)),
+            submissions::format.eq(upload.format.as_str()),
+            submissions::storage_key.eq(&upload.stored.key),
+            submissions::sha256.eq(&upload.stored.sha256),
+            submissions::bytes.eq(upload.stored.bytes as i64), // limited to 1 GiB
+            submissions::received_at.eq(now.naive_utc()),
+        ))
+        .returning(submissions::id)
+        .get_result(connection)?;
+    queue::enqueue(connection, submission_id, now)?;
+    Ok(submission_id)
+}
+
+/// Takes the team's row before anything is counted, so that requests of one team queue up on
+/// PostgreSQL too; on SQLite the write transaction already excludes every other writer.
+fn lock_team(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    slug: &str,
+) -> Result<(), SubmitError> {
+    use crate::platform::schema::members;
+    let user_id = principal
+        .user()
+        .map(|user| user.id)
+        .ok_or(SubmitError::NotAMember)?;
+    let team_id: i64 = members::table
+        .inner_join(challenges::table)
+        .filter(challenges::slug.eq(slug))
+        .filter(members::user_id.eq(user_id))
+        .select(members::team_id)
+        .first(connection)
+        .optional()?
+        .ok_or(SubmitError::NotAMember)?;
+    diesel::update(teams::table.find(team_id))
+        .set(teams::revision.eq(teams::revision + 1))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// The last part of a client's file name, without control characters, of bearable length.
+fn file_name(sent: &str) -> String {
+    let last = sent.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = last
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(120)
+        .collect();
+    if name.is_empty() {
+        "predictions".into()
+    } else {
+        name
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = submissions, check_for_backend(MultiBackend))]
+struct SubmissionRow {
+    id: i64,
+    challenge_id: i64,
+    phase_id: i64,
+    team_id: i64,
+    user_id: i64,
+    state: SubmissionState,
+    counts: bool,
+    description: String,
+    file_name: String,
+    sha256: String,
+    bytes: i64,
+    received_at: NaiveDateTime,
+    scored_at: Option<NaiveDateTime>,
+    public_score: Option<f64>,
+    private_score: Option<f64>,
+    verdict: Option<Verdict>,
+    reason: Option<String>,
+    error_line: Option<i64>,
+    error_column: Option<String>,
+}
+
+impl From<SubmissionRow> for Submission {
+    fn from(row: SubmissionRow) -> Self {
+        Self {
+            id: row.id,
+            challenge_id: row.challenge_id,
+            phase_id: row.phase_id,
+            team_id: row.team_id,
+            user_id: row.user_id,
+            state: row.state,
+            counts: row.counts,
+            description: row.description,
+            file_name: row.file_name,
+            sha256: row.sha256,
+            bytes: row.bytes,
+            received_at: row.received_at.and_utc(),
+            scored_at: row.scored_at.map(|time| time.and_utc()),
+            public_score: row.public_score,
+            private_score: row.private_score,
+            verdict: row.verdict,
+            reason: row.reason,
+            error_line: row.error_line,
+            error_column: row.error_column,
+        }
+    }
+}
+
+/// A team's submissions to a challenge, newest first, older than `before` where given.
+pub fn of_team(
+    connection: &mut DatabaseConnection,
+    phase_id: i64,
+    team_id: i64,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Submission>, DatabaseError> {
+    let rows: Vec<SubmissionRow> = submissions::table
+        .filter(submissions::phase_id.eq(phase_id))
+        .filter(submissions::team_id.eq(team_id))
+        .filter(submissions::id.lt(before.unwrap_or(i64::MAX)))
+        .order(submissions::id.desc())
+        .limit(limit)
+        .select(SubmissionRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Submission::from).collect())
+}
+
+/// All teams' submissions to a challenge, newest first: for its organizer.
+pub fn of_challenge(
+    connection: &mut DatabaseConnection,
+    challenge_id: i64,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<(Submission, String)>, DatabaseError> {
+    let rows: Vec<(SubmissionRow, String)> = submissions::table
+        .inner_join(teams::table)
+        .filter(submissions::challenge_id.eq(challenge_id))
+        .filter(submissions::id.lt(before.unwrap_or(i64::MAX)))
+        .order(submissions::id.desc())
+        .limit(limit)
+        .select((SubmissionRow::as_select(), teams::name))
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|(row, team)| (Submission::from(row), team))
+        .collect())
+}
+
+/// A submission with what its page shows around it.
+#[derive(Debug, Clone)]
+pub struct SubmissionDetail {
+    /// The submission.
+    pub submission: Submission,
+    /// The challenge's address.
+    pub challenge_slug: String,
+    /// Its name.
+    pub challenge_title: String,
+    /// How it is scored.
+    pub metric: Metric,
+    /// When its phase ends: from then on the private score is shown.
+    pub phase_ends_at: DateTime<Utc>,
+}
+
+/// A submission, if the caller is of its team or runs its challenge; to everybody else it does not
+/// exist, so that ids tell nothing.
+pub fn detail(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    id: i64,
+) -> Result<Option<SubmissionDetail>, DatabaseError> {
+    type Row = (SubmissionRow, String, String, i64, String, NaiveDateTime);
+    let row: Option<Row> = submissions::table
+        .inner_join(challenges::table)
+        .inner_join(phases::table)
+        .filter(submissions::id.eq(id))
+        .select((
+            SubmissionRow::as_select(),
+            challenges::slug,
+            challenges::title,
+            challenges::owner_id,
+            phases::metric,
+            phases::ends_at,
+        ))
+        .first(connection)
+        .optional()?;
+    let (Some((row, challenge_slug, challenge_title, owner_id, metric, ends_at)), Some(user)) =
+        (row, principal.user())
+    else {
+        return Ok(None);
+    };
+    if !principal.may_manage(owner_id) {
+        let membership = membership::of(connection, row.challenge_id, user.id)?;
+        if membership.is_none_or(|membership| membership.team_id != row.team_id) {
+            return Ok(None);
+        }
+    }
+    let metric = metric
+        .parse::<Metric>()
+        .map_err(|error| diesel::result::Error::DeserializationError(error.to_string().into()))?;
+    Ok(Some(SubmissionDetail {
+        submission: row.into(),
+        challenge_slug,
+        challenge_title,
+        metric,
+        phase_ends_at: ends_at.and_utc(),
+    }))
+}

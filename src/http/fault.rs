@@ -1,0 +1,249 @@
+//! How refusals and failures look on the wire: one type for pages and API, and the one place where a
+//! room's error becomes a status.
+//!
+//! The API shows it as problem+json (RFC 9457); the guard shows it as a page elsewhere.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+
+use crate::accounts::permissions::Refusal;
+use crate::accounts::users::AccountError;
+use crate::challenges::challenge::ChallengeError;
+use crate::challenges::dispatch::RunError;
+use crate::challenges::limits::LimitReached;
+use crate::challenges::submissions::SubmitError;
+use crate::datasets::publish::PublishError;
+use crate::platform::database::DatabaseError;
+use crate::platform::storage::StorageError;
+use crate::talent::board::BoardError;
+
+/// A refusal or failure, in words for whoever asked.
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
+pub struct Fault {
+    /// The HTTP status.
+    pub status: u16,
+    /// What kind it is, for programs: `limit_reached`, `not_found`, `invalid`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind it is, for people.
+    pub title: String,
+    /// What happened, and what to do.
+    pub detail: String,
+    /// The offending field, parameter or column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The offending line of a file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// Seconds after which it is worth trying again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}: {}", self.title, self.detail)
+    }
+}
+
+impl Fault {
+    /// A fault of this status and kind.
+    pub fn new(status: StatusCode, kind: &str, detail: impl Into<String>) -> Self {
+        Self {
+            status: status.as_u16(),
+            kind: kind.to_owned(),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            detail: detail.into(),
+            field: None,
+            line: None,
+            retry_after: None,
+        }
+    }
+
+    /// Nothing is here, or nothing that the caller may know of.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// What was sent is not as it must be; names the field.
+    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Self {
+            field: Some(field.to_owned()),
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", detail)
+        }
+    }
+
+    /// The platform failed. What happened goes to the log; the caller is told that it is not theirs.
+    pub fn internal(error: impl std::fmt::Display) -> Self {
+        tracing::error!(error = %format!("{error:#}"), "a request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side; nothing that you sent was half-stored. Please try again.",
+        )
+    }
+
+    fn status_or_500(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// A response of this fault's status and headers, still without a body.
+    pub fn response_builder(&self) -> HttpResponseBuilder {
+        let mut response = HttpResponse::build(self.status_or_500());
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if self.status == 401 {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
+        }
+        response
+    }
+}
+
+impl ResponseError for Fault {
+    fn status_code(&self) -> StatusCode {
+        self.status_or_500()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response_builder()
+            .insert_header((CONTENT_TYPE, "application/problem+json"))
+            .json(self)
+    }
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        let (status, kind) = match refusal {
+            Refusal::NoSuchRoute => (StatusCode::NOT_FOUND, "not_found"),
+            Refusal::SignIn => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Refusal::Role(_) => (StatusCode::FORBIDDEN, "forbidden"),
+            Refusal::Scope(_) => (StatusCode::FORBIDDEN, "missing_scope"),
+        };
+        Self::new(status, kind, refusal.to_string())
+    }
+}
+
+impl From<DatabaseError> for Fault {
+    fn from(error: DatabaseError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl From<StorageError> for Fault {
+    fn from(error: StorageError) -> Self {
+        match &error {
+            StorageError::TooLarge { .. } => {
+                let mut fault = Self::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too_large",
+                    error.to_string(),
+                );
+                fault.field = Some("file".into());
+                fault
+            }
+            StorageError::BrokenUpload(_) => {
+                Self::new(StatusCode::BAD_REQUEST, "broken_upload", error.to_string())
+            }
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl From<AccountError> for Fault {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::Invalid { field, problem } => Self::invalid(field, problem),
+            AccountError::WrongCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "wrong_credentials",
+                error.to_string(),
+            ),
+            AccountError::NoSuchUser(_) => Self::not_found(error.to_string()),
+            AccountError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChallengeError> for Fault {
+    fn from(error: ChallengeError) -> Self {
+        match error {
+            ChallengeError::NotFound(_) => Self::not_found(error.to_string()),
+            ChallengeError::NotYours => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string())
+            }
+            ChallengeError::Invalid { field, problem } => Self::invalid(&field, problem),
+            ChallengeError::Storage(error) => error.into(),
+            ChallengeError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<SubmitError> for Fault {
+    fn from(error: SubmitError) -> Self {
+        let text = error.to_string();
+        let forbidden = |kind| Self::new(StatusCode::FORBIDDEN, kind, text.clone());
+        match error {
+            SubmitError::Challenge(error) => error.into(),
+            SubmitError::NotAMember => forbidden("rules_not_accepted"),
+            SubmitError::RulesChanged { .. } => forbidden("rules_changed"),
+            SubmitError::NotPublished => forbidden("not_published"),
+            SubmitError::NotOpen { .. } => forbidden("not_open"),
+            SubmitError::Closed { .. } => forbidden("closed"),
+            SubmitError::Limit(LimitReached::Today { .. } | LimitReached::Phase { .. }) => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "limit_reached", text)
+            }
+            SubmitError::Empty => Self::invalid("file", text),
+            SubmitError::LongDescription { .. } => Self::invalid("description", text),
+            SubmitError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<PublishError> for Fault {
+    fn from(error: PublishError) -> Self {
+        let text = error.to_string();
+        match error {
+            PublishError::Invalid { field, problem } => Self::invalid(field, problem),
+            PublishError::Table(_) => Self::invalid("table", text),
+            PublishError::Policy(_) | PublishError::Anonymization(_) => {
+                Self::invalid("policy", text)
+            }
+            PublishError::Split(_) => Self::invalid("split", text),
+            PublishError::Refused(_) => Self {
+                kind: "gates_failed".into(),
+                ..Self::invalid("policy", text)
+            },
+            PublishError::Io(error) => Self::internal(error),
+            PublishError::Storage(error) => error.into(),
+            PublishError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<BoardError> for Fault {
+    fn from(error: BoardError) -> Self {
+        let text = error.to_string();
+        match error {
+            BoardError::Challenge(error) => error.into(),
+            BoardError::NotARating | BoardError::NoModels => {
+                Self::new(StatusCode::CONFLICT, "no_board", text)
+            }
+            BoardError::Unreadable(_) => Self::internal(text),
+            BoardError::Storage(error) => error.into(),
+            BoardError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<RunError> for Fault {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::LeaseLost => Self::new(StatusCode::CONFLICT, "lease_lost", error.to_string()),
+            RunError::Database(error) => error.into(),
+            RunError::Storage(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The guard before every route: who is asking, may they, from where and how often. The one place
+//! that enforces the table of [`permissions`](crate::accounts::permissions).
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+use actix_session::SessionExt;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use governor::clock::Clock as _;
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+
+use super::fault::Fault;
+use super::state::State;
+use crate::accounts::permissions::{Principal, Refusal, Throttle, check, rule_for};
+use crate::accounts::sessions::USER;
+use crate::accounts::tokens::{self, WORKER_TOKEN_PREFIX};
+use crate::accounts::users::User;
+use crate::platform::config::Config;
+
+/// How often one address may do what is throttled.
+pub struct Throttles {
+    sign_in: DefaultKeyedRateLimiter<IpAddr>,
+    submission: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Throttles {
+    /// As configured.
+    pub fn new(config: &Config) -> Self {
+        let per_minute = |count: u32| {
+            RateLimiter::keyed(Quota::per_minute(
+                NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN),
+            ))
+        };
+        Self {
+            sign_in: per_minute(config.sign_in_per_minute),
+            submission: per_minute(config.submissions_per_minute),
+        }
+    }
+
+    fn check(&self, throttle: Throttle, address: IpAddr) -> Result<(), Fault> {
+        let limiter = match throttle {
+            Throttle::SignIn => &self.sign_in,
+            Throttle::Submission => &self.submission,
+        };
+        limiter.check_key(&address).map_err(|refused| {
+            let wait = refused.wait_time_from(limiter.clock().now()).as_secs() + 1;
+            Fault {
+                retry_after: Some(wait),
+                ..Fault::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "too_many_requests",
+                    format!("Too many requests from this address; try again in {wait} s."),
+                )
+            }
+        })
+    }
+}
+
+/// The caller of a handler. Present behind the guard on every route.
+pub fn principal(request: &HttpRequest) -> Principal {
+    request
+        .extensions()
+        .get::<Principal>()
+        .cloned()
+        .unwrap_or(Principal::Visitor)
+}
+
+impl FromRequest for Principal {
+    type Error = actix_web::Error;
+    type Future = std::future::Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        std::future::ready(Ok(principal(request)))
+    }
+}
+
+/// The signed-in caller; on routes that ask for an account it is always there.
+pub fn user(principal: &Principal) -> Result<&User, Fault> {
+    principal.user().ok_or_else(|| Refusal::SignIn.into())
+}
+
+/// The middleware.
+pub async fn guard(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let response = match admit(&request).await {
+        Ok(principal) => {
+            request.extensions_mut().insert(principal);
+            match next.call(request).await {
+                Ok(response) => response.map_into_boxed_body(),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(fault) => {
+            let (request, _) = request.into_parts();
+            let response = if sends_to_sign_in(&request, &fault) {
+                see_other(&format!("/sign-in?next={}", address_of(&request)))
+            } else {
+                HttpResponse::from_error(fault)
+            };
+            ServiceResponse::new(request, response)
+        }
+    };
+    Ok(secured(crate::web::errors::as_page(response)))
+}
+
+async fn admit(request: &ServiceRequest) -> Result<Principal, Fault> {
+    let pattern = request.match_pattern().ok_or(Refusal::NoSuchRoute)?;
+    let rule = rule_for(request.method().as_str(), &pattern).ok_or(Refusal::NoSuchRoute)?;
+    let state = request
+        .app_data::<Data<State>>()
+        .ok_or_else(|| Fault::internal("the server was assembled without its state"))?;
+    if let (Some(throttle), Some(address)) = (rule.throttle, request.peer_addr()) {
+        state.throttles.check(throttle, address.ip())?;
+    }
+    let principal = identify(request, state).await?;
+    let by_cookie = matches!(principal, Principal::Browser(_) | Principal::Visitor);
+    if by_cookie && !request.method().is_safe() && is_cross_origin(request) {
+        return Err(Fault::new(
+            StatusCode::FORBIDDEN,
+            "cross_origin",
+            "This form was sent from another site. Open the page here and send it again.",
+        ));
+    }
+    check(rule, &principal)?;
+    Ok(principal)
+}
+
+async fn identify(request: &ServiceRequest, state: &State) -> Result<Principal, Fault> {
+    let authorization = request.headers().get(AUTHORIZATION);
+    let bearer = authorization
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim().to_owned());
+    if let Some(token) = bearer {
+        let now = state.clock.now();
+        let found = state
+            .database
+            .read(move |connection| {
+                if token.starts_with(WORKER_TOKEN_PREFIX) {
+                    let worker = tokens::authenticate_worker(connection, &token)?;
+                    return Ok(worker.map(|name| Principal::Worker { name }));
+                }
+                let person = tokens::authenticate(connection, now, &token)?;
+                Ok::<_, Fault>(person.map(|(user, scopes)| Principal::Program(user, scopes)))
+            })
+            .await?;
+        return found.ok_or_else(|| {
+            Fault::new(
+                StatusCode::UNAUTHORIZED,
+                "unknown_token",
+                "This token is unknown, expired or revoked; make a new one in your account.",
+            )
+        });
+    }
+    let user = request
+        .get_session()
+        .get::<User>(USER)
+        .map_err(Fault::internal)?;
+    Ok(user.map_or(Principal::Visitor, Principal::Browser))
+}
+
+/// Whether a browser says that the request comes from another site. As Go's `CrossOriginProtection`
+/// does: `Sec-Fetch-Site` decides where it is sent, `Origin` where it is not; every browser of the
+/// last years sends one of them with a cross-site form, and a client that sends neither is no browser.
+fn is_cross_origin(request: &ServiceRequest) -> bool {
+    let header = |name: HeaderName| {
+        request
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
+    if let Some(site) = header(HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    let Some(origin) = header(ORIGIN) else {
+        return false;
+    };
+    let host = origin.split_once("://").map_or("", |(_, host)| host);
+    header(HOST) != Some(host)
+}
+
+fn sends_to_sign_in(request: &HttpRequest, fault: &Fault) -> bool {
+    fault.kind == "unauthorized"
+        && *request.method() == Method::GET
+        && !request.path().starts_with("/api/")
+        && !request.headers().contains_key(AUTHORIZATION)
+}
+
+fn address_of(request: &HttpRequest) -> String {
+    let address = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |address| address.as_str());
+    // Escaped whole: it travels as one query parameter.
+    address.bytes().fold(String::new(), |mut escaped, byte| {
+        use std::fmt::Write as _;
+        if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            let _ = write!(escaped, "%{byte:02X}"); // writing to a String cannot fail
+        }
+        escaped
+    })
+}
+
+/// A redirect after a form was sent (303), so that reloading does not send it again.
+pub fn see_other(address: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, address))
+        .finish()
+}
+
+const SECURITY_HEADERS: [(&str, &str); 5] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=()",
+    ),
+];
+
+fn secured(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
+    }
+    response
+}

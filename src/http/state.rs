@@ -1,0 +1,64 @@
+//! What every handler works with, opened once a process.
+
+use std::sync::Arc;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Notify;
+
+use super::guard::Throttles;
+use crate::accounts::passwords::Passwords;
+use crate::challenges::dispatch::Dispatch;
+use crate::platform::clock::Clock;
+use crate::platform::config::Config;
+use crate::platform::database::Database;
+use crate::platform::storage::Storage;
+
+/// The opened house. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    /// What the operator set.
+    pub config: Arc<Config>,
+    /// SQLite or PostgreSQL, migrated.
+    pub database: Database,
+    /// The object store.
+    pub storage: Storage,
+    /// What time it is.
+    pub clock: Clock,
+    /// How passwords are hashed.
+    pub passwords: Passwords,
+    /// Hands runs to workers.
+    pub dispatch: Dispatch,
+    /// How often addresses may call.
+    pub throttles: Arc<Throttles>,
+    /// What `/metrics` shows; none where another server of this process already counts.
+    pub metrics: Option<PrometheusHandle>,
+}
+
+impl State {
+    /// Opens database and store as configured, and brings the schema up to date.
+    pub fn open(config: Config, clock: Clock, passwords: Passwords) -> anyhow::Result<Self> {
+        std::fs::create_dir_all(&config.data_dir)?;
+        let database = Database::open(&config.database()?, config.database_connections)?;
+        for migration in database.migrate()? {
+            tracing::info!(migration, "migrated");
+        }
+        let storage = Storage::open(&config.storage())?;
+        let dispatch = Dispatch {
+            database: database.clone(),
+            storage: storage.clone(),
+            clock: clock.clone(),
+            lease_seconds: config.lease_seconds,
+            arrivals: Arc::new(Notify::new()),
+        };
+        Ok(Self {
+            throttles: Arc::new(Throttles::new(&config)),
+            config: Arc::new(config),
+            database,
+            storage,
+            clock,
+            passwords,
+            dispatch,
+            metrics: crate::platform::observability::start_metrics(),
+        })
+    }
+}

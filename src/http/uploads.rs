@@ -1,0 +1,177 @@
+//! Files from the wire: streamed to the store while they are hashed and counted, never held whole.
+
+use std::collections::HashMap;
+
+use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+
+use super::fault::Fault;
+use super::state::State;
+use crate::accounts::permissions::Principal;
+use crate::challenges::submissions::{self, Admission, SubmitError, Upload};
+use crate::platform::storage::Stored;
+use crate::scoring::predictions::FileFormat;
+
+/// The longest text field of a form with files, in bytes.
+const TEXT_LIMIT: usize = 1 << 20;
+
+/// The text fields of a form with files.
+pub type TextFields = HashMap<String, String>;
+
+/// Whether the caller may send a submission now: asked before any byte is read.
+pub async fn admission(
+    state: &State,
+    principal: &Principal,
+    slug: &str,
+) -> Result<Admission, Fault> {
+    let now = state.clock.now();
+    let (principal, slug) = (principal.clone(), slug.to_owned());
+    state
+        .database
+        .read(move |connection| submissions::admission(connection, now, &principal, &slug))
+        .await
+        .map_err(|error: SubmitError| error.into())
+}
+
+/// Accepts what was streamed to the store, or discards it and says why.
+pub async fn accept(
+    state: &State,
+    principal: &Principal,
+    slug: &str,
+    upload: Upload,
+) -> Result<i64, Fault> {
+    let now = state.clock.now();
+    let key = upload.stored.key.clone();
+    let (principal, slug) = (principal.clone(), slug.to_owned());
+    let accepted = state
+        .database
+        .write(move |connection| submissions::accept(connection, now, &principal, &slug, &upload))
+        .await;
+    match accepted {
+        Ok(id) => {
+            state.dispatch.arrivals.notify_waiters();
+            Ok(id)
+        }
+        Err(error) => {
+            discard(state, &key).await;
+            Err(SubmitError::into(error))
+        }
+    }
+}
+
+async fn discard(state: &State, key: &str) {
+    if let Err(error) = state.storage.discard_submission(key).await {
+        tracing::warn!(%error, key, "a refused upload could not be deleted");
+    }
+}
+
+/// Receives the `file` of a multipart submission, and its text fields, whatever their order.
+pub async fn receive_form(
+    state: &State,
+    mut form: Multipart,
+    admission: &Admission,
+) -> Result<Upload, Fault> {
+    let mut texts = TextFields::new();
+    let mut file: Option<(Stored, String, Option<String>)> = None;
+    let received = async {
+        while let Some(mut field) = form.try_next().await.map_err(broken_form)? {
+            let name = field.name().unwrap_or_default().to_owned();
+            if name != "file" {
+                let text = read_text(&name, &mut field).await?;
+                texts.insert(name, text);
+                continue;
+            }
+            if file.is_some() {
+                return Err(Fault::invalid("file", "send one file"));
+            }
+            let file_name = field
+                .content_disposition()
+                .and_then(|disposition| disposition.get_filename())
+                .unwrap_or_default()
+                .to_owned();
+            let media_type = field.content_type().map(ToString::to_string);
+            let stored = receive(state, field, admission).await?;
+            file = Some((stored, file_name, media_type));
+        }
+        Ok(())
+    };
+    let received = received.await;
+    match (received, file) {
+        (Ok(()), Some((stored, file_name, media_type))) => Ok(Upload {
+            format: file_format(media_type.as_deref(), &file_name),
+            stored,
+            file_name,
+            description: texts.remove("description").unwrap_or_default(),
+        }),
+        (Ok(()), None) => Err(Fault::invalid(
+            "file",
+            "choose a CSV or Parquet file to send",
+        )),
+        (Err(fault), file) => {
+            if let Some((stored, ..)) = file {
+                discard(state, &stored.key).await;
+            }
+            Err(fault)
+        }
+    }
+}
+
+/// Receives a submission that is the request's whole body.
+pub async fn receive_body<E: std::fmt::Display>(
+    state: &State,
+    body: impl Stream<Item = Result<bytes::Bytes, E>>,
+    format: FileFormat,
+    admission: &Admission,
+) -> Result<Upload, Fault> {
+    Ok(Upload {
+        stored: receive(state, body, admission).await?,
+        format,
+        file_name: format!("predictions.{}", format.as_str()),
+        description: String::new(),
+    })
+}
+
+async fn receive<E: std::fmt::Display>(
+    state: &State,
+    stream: impl Stream<Item = Result<bytes::Bytes, E>>,
+    admission: &Admission,
+) -> Result<Stored, Fault> {
+    let limit = admission.phase.max_bytes;
+    Ok(state.storage.receive_submission(stream, limit).await?)
+}
+
+/// CSV or Parquet, by the media type where it says, else by the name; what a file really is its
+/// reader finds out.
+pub fn file_format(media_type: Option<&str>, file_name: &str) -> FileFormat {
+    let media_type = media_type.unwrap_or_default();
+    if media_type.contains("parquet") || file_name.to_ascii_lowercase().ends_with(".parquet") {
+        FileFormat::Parquet
+    } else {
+        FileFormat::Csv
+    }
+}
+
+/// A text field, of bearable length.
+pub async fn read_text(name: &str, field: &mut actix_multipart::Field) -> Result<String, Fault> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.next().await {
+        let chunk = chunk.map_err(broken_form)?;
+        if bytes.len() + chunk.len() > TEXT_LIMIT {
+            return Err(Fault::invalid(name, "this text is longer than 1 MiB"));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    String::from_utf8(bytes).map_err(|_| Fault::invalid(name, "this text is not UTF-8"))
+}
+
+/// What a form that cannot be read is answered with.
+pub fn broken_form(error: impl std::fmt::Display) -> Fault {
+    Fault::new(
+        StatusCode::BAD_REQUEST,
+        "broken_upload",
+        format!(
+            "The form could not be read: {error}. Send multipart/form-data with a `file` field."
+        ),
+    )
+}

@@ -1,0 +1,197 @@
+//! The queue: a table of our own database, so that a run is enqueued in the transaction that accepts
+//! its submission.
+//!
+//! A run is *leased*: one worker has the right to it until a time of the database's clock. Each lease
+//! raises the run's attempt, which is the fencing number: a report or heartbeat with an older one is
+//! refused (law 2). Claiming is one short transaction; none stays open while a run is carried out.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Text, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::platform::database::{DatabaseConnection, DatabaseError, database_now};
+use crate::platform::schema::runs;
+
+/// After this many leases that ended without a report the platform gives a run up: something about
+/// it kills workers. The competitor is not charged.
+pub const MAXIMUM_ATTEMPTS: i32 = 5;
+
+crate::text_enum! {
+    /// Where a run is.
+    pub enum RunState {
+        /// Waiting for a worker.
+        Queued = "queued",
+        /// A worker has it until its lease ends.
+        Leased = "leased",
+        /// Reported, or given up.
+        Finished = "finished",
+    }
+}
+
+/// The right to carry a run out: the run and the fencing number of the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Lease {
+    /// The run.
+    pub run_id: i64,
+    /// The fencing number: how often the run was leased, this time included.
+    pub attempt: i32,
+}
+
+/// A run that was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Claim {
+    /// The run.
+    #[diesel(sql_type = BigInt)]
+    pub id: i64,
+    /// What it scores.
+    #[diesel(sql_type = BigInt)]
+    pub submission_id: i64,
+    /// The fencing number.
+    #[diesel(sql_type = Integer)]
+    pub attempt: i32,
+}
+
+impl Claim {
+    /// The right that the claim gives.
+    pub fn lease(&self) -> Lease {
+        Lease {
+            run_id: self.id,
+            attempt: self.attempt,
+        }
+    }
+}
+
+/// Enqueues a run of a submission, in the caller's transaction.
+pub fn enqueue(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+    now: DateTime<Utc>,
+) -> Result<(), DatabaseError> {
+    diesel::insert_into(runs::table)
+        .values((
+            runs::submission_id.eq(submission_id),
+            runs::state.eq(RunState::Queued),
+            runs::queued_at.eq(now.naive_utc()),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Claims the run that waits longest: first those whose lease ended without a report, then new ones.
+/// Call it in a write transaction.
+pub fn claim(
+    connection: &mut DatabaseConnection,
+    worker: &str,
+    lease_seconds: u32,
+) -> Result<Option<Claim>, DatabaseError> {
+    let now = database_now(connection)?;
+    let expires_at = now + TimeDelta::seconds(lease_seconds.into());
+    let skip_locked = match connection {
+        DatabaseConnection::Postgres(_) => "FOR UPDATE SKIP LOCKED",
+        // The transaction holds SQLite's only write lock.
+        DatabaseConnection::Sqlite(_) => "",
+    };
+    for waiting in [
+        "state = 'leased' AND lease_expires_at < $2 ORDER BY lease_expires_at, id",
+        "state = 'queued' ORDER BY queued_at, id",
+    ] {
+        let claimed = diesel::sql_query(format!(
+            "UPDATE runs SET worker = $1, leased_at = $2, lease_expires_at = $3, \
+             state = 'leased', attempt = attempt + 1 \
+             WHERE id = (SELECT id FROM runs WHERE {waiting} LIMIT 1 {skip_locked}) \
+             RETURNING id, submission_id, attempt"
+        ))
+        .bind::<Text, _>(worker)
+        .bind::<Timestamp, _>(now.naive_utc())
+        .bind::<Timestamp, _>(expires_at.naive_utc())
+        .get_result(connection)
+        .optional()?;
+        if claimed.is_some() {
+            return Ok(claimed);
+        }
+    }
+    Ok(None)
+}
+
+/// Extends a lease; false when another worker has the run by now.
+pub fn heartbeat(
+    connection: &mut DatabaseConnection,
+    lease: Lease,
+    lease_seconds: u32,
+) -> Result<bool, DatabaseError> {
+    let expires_at = database_now(connection)? + TimeDelta::seconds(lease_seconds.into());
+    let extended = diesel::update(held(lease))
+        .set(runs::lease_expires_at.eq(expires_at.naive_utc()))
+        .execute(connection)?;
+    Ok(extended == 1)
+}
+
+/// Ends a run, in the transaction that stores what came of it; false when the lease is not the
+/// newest, and then nothing may be stored.
+pub fn finish(connection: &mut DatabaseConnection, lease: Lease) -> Result<bool, DatabaseError> {
+    let now = database_now(connection)?;
+    let finished = diesel::update(held(lease))
+        .set((
+            runs::state.eq(RunState::Finished),
+            runs::finished_at.eq(now.naive_utc()),
+        ))
+        .execute(connection)?;
+    Ok(finished == 1)
+}
+
+/// Gives a run back before its lease ends: a worker that shuts down does.
+pub fn release(connection: &mut DatabaseConnection, lease: Lease) -> Result<bool, DatabaseError> {
+    let released = diesel::update(held(lease))
+        .set(runs::state.eq(RunState::Queued))
+        .execute(connection)?;
+    Ok(released == 1)
+}
+
+/// The submission of a run, if the lease is the newest.
+pub fn submission_of(
+    connection: &mut DatabaseConnection,
+    lease: Lease,
+) -> Result<Option<i64>, DatabaseError> {
+    Ok(runs::table
+        .filter(runs::id.eq(lease.run_id))
+        .filter(runs::attempt.eq(lease.attempt))
+        .filter(runs::state.eq(RunState::Leased))
+        .select(runs::submission_id)
+        .first(connection)
+        .optional()?)
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn held(lease: Lease) -> _ {
+    let id: i64 = lease.run_id;
+    let attempt: i32 = lease.attempt;
+    let state: RunState = RunState::Leased;
+    runs::table
+        .filter(runs::id.eq(id))
+        .filter(runs::attempt.eq(attempt))
+        .filter(runs::state.eq(state))
+}
+
+/// Whether there is anything to claim: a look that takes no lock.
+pub fn is_any_waiting(connection: &mut DatabaseConnection) -> Result<bool, DatabaseError> {
+    let now = database_now(connection)?;
+    let waiting = |connection: &mut DatabaseConnection, state| {
+        runs::table
+            .filter(runs::state.eq(state))
+            .select(runs::id)
+            .order((runs::queued_at, runs::id))
+            .first::<i64>(connection)
+            .optional()
+    };
+    if waiting(connection, RunState::Queued)?.is_some() {
+        return Ok(true);
+    }
+    let expired = runs::table
+        .filter(runs::state.eq(RunState::Leased))
+        .filter(runs::lease_expires_at.lt(now.naive_utc()))
+        .select(runs::id)
+        .first::<i64>(connection)
+        .optional()?;
+    Ok(expired.is_some())
+}

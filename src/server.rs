@@ -1,0 +1,87 @@
+//! The server: pages and API behind one guard, and the worker of this process beside them.
+
+use std::net::TcpListener;
+
+use actix_session::SessionMiddleware;
+use actix_session::config::PersistentSession;
+use actix_web::cookie::time::Duration;
+use actix_web::cookie::{Key, SameSite};
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use tokio_util::sync::CancellationToken;
+use tracing_actix_web::TracingLogger;
+
+use crate::accounts::sessions::DatabaseSessions;
+use crate::challenges::dispatch::LocalWorker;
+use crate::http::guard::guard;
+use crate::http::state::State;
+use crate::scoring::worker::Worker;
+
+/// The name of the session cookie.
+pub const SESSION_COOKIE: &str = "paddock";
+
+/// Serves on an already bound listener until `stop` is cancelled; requests and runs under way are
+/// finished first.
+pub async fn serve(
+    state: State,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let worker = tokio::spawn(work(state.clone(), stop.clone()));
+    let key = Key::try_from(state.config.session_key()?.as_slice())?;
+    let secure = state.config.public_url().starts_with("https://");
+    let session_days = i64::from(state.config.session_days);
+    let server = HttpServer::new(move || {
+        let sessions = DatabaseSessions {
+            database: state.database.clone(),
+            clock: state.clock.clone(),
+        };
+        let lifecycle = PersistentSession::default().session_ttl(Duration::days(session_days));
+        let sessions = SessionMiddleware::builder(sessions, key.clone())
+            .cookie_name(SESSION_COOKIE.to_owned())
+            .cookie_secure(secure)
+            .cookie_http_only(true)
+            .cookie_same_site(SameSite::Lax)
+            .session_lifecycle(lifecycle)
+            .build();
+        // The last one wrapped is the first to see a request.
+        App::new()
+            .app_data(Data::new(state.clone()))
+            .configure(crate::api::configure)
+            .configure(crate::web::configure)
+            .wrap(from_fn(guard))
+            .wrap(sessions)
+            .wrap(Compress::default())
+            .wrap(TracingLogger::default())
+    })
+    .workers(std::thread::available_parallelism().map_or(2, usize::from))
+    .shutdown_timeout(5)
+    .disable_signals()
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            stop.cancelled().await;
+            handle.stop(true).await;
+        }
+    });
+    server.await?;
+    stop.cancel();
+    worker.await?;
+    Ok(())
+}
+
+/// The worker loop of the server's own process.
+async fn work(state: State, stop: CancellationToken) {
+    let worker = LocalWorker {
+        dispatch: state.dispatch.clone(),
+        patience: std::time::Duration::from_secs(5),
+    };
+    let scratch = LocalWorker::scratch(&state.config.data_dir);
+    Worker::new(worker, scratch)
+        .run(state.config.worker_concurrency, stop)
+        .await;
+}
