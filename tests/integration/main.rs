@@ -1,0 +1,7 @@
+//! What users do, against the real server on real databases. Every test runs on SQLite and, where
+//! `PADDOCK_TEST_POSTGRES_URL` is set, on that PostgreSQL.
+
+mod app;
+
+mod laws;
+mod schema;
