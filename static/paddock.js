@@ -75,6 +75,10 @@ function connectDropZones(root) {
     const chosen = zone.querySelector("output");
     if (!input || !chosen) continue;
     const show = () => {
+      // A server that is sent too much hangs up, and the browser then shows nothing of its answer.
+      const limit = Number(input.dataset.limit) || Infinity;
+      const tooLarge = Array.from(input.files).find((file) => file.size > limit);
+      input.setCustomValidity(tooLarge ? `${tooLarge.name} is larger than ${fileSize(limit)}; send a smaller file.` : "");
       chosen.textContent = Array.from(input.files, (file) => `${file.name}, ${fileSize(file.size)}`).join("; ");
     };
     input.addEventListener("change", show);

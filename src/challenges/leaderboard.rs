@@ -47,6 +47,8 @@ pub fn visible_board(
 pub struct Entry {
     /// Its rank: ties share one.
     pub rank: i64,
+    /// Whether another team has the same score.
+    pub tied: bool,
     /// The team.
     pub team_id: i64,
     /// Its name.
@@ -110,6 +112,8 @@ impl FromStr for Cursor {
 pub struct LeaderboardPage {
     /// The teams, best first.
     pub entries: Vec<Entry>,
+    /// The place of the first of them, counted from 1 whatever the ties.
+    pub first_place: i64,
     /// Where the next page begins; none on the last.
     pub next: Option<Cursor>,
 }
@@ -161,14 +165,19 @@ pub fn page(
         Board::Private => rows!(private_key, private_score),
     };
     let more = rows.len() as i64 > limit;
+    // The row after this page still tells whether the last one is tied.
+    let keys: Vec<f64> = rows.iter().map(|row| row.3).collect();
     rows.truncate(usize::try_from(limit).unwrap_or_default());
     let (mut position, mut rank, mut key) = after.map_or((0, 0, None), |cursor| {
         (cursor.position, cursor.rank, Some(cursor.key))
     });
+    let first_place = position + 1;
     let mut last = None;
     let mut found = Vec::with_capacity(rows.len());
-    for (team_id, team, score, row_key, submission_count, scored_at, submission_id) in rows {
+    for (index, row) in rows.into_iter().enumerate() {
+        let (team_id, team, score, row_key, submission_count, scored_at, submission_id) = row;
         position += 1;
+        let tied = key == Some(row_key) || keys.get(index + 1) == Some(&row_key);
         if key != Some(row_key) {
             rank = position;
             key = Some(row_key);
@@ -183,6 +192,7 @@ pub fn page(
         });
         found.push(Entry {
             rank,
+            tied,
             team_id,
             team,
             score,
@@ -193,6 +203,7 @@ pub fn page(
     }
     Ok(LeaderboardPage {
         entries: found,
+        first_place,
         next: if more { last } else { None },
     })
 }
@@ -229,7 +240,12 @@ pub fn standing(
                         .filter(entries::$key.lt(row.3))
                         .count()
                         .get_result(connection)?;
-                    Some((row, better))
+                    let alike: i64 = entries::table
+                        .filter(entries::phase_id.eq(phase_id))
+                        .filter(entries::$key.eq(row.3))
+                        .count()
+                        .get_result(connection)?;
+                    Some((row, better, alike))
                 }
             }
         }};
@@ -239,14 +255,17 @@ pub fn standing(
         Board::Private => find!(private_key, private_score),
     };
     Ok(found.map(
-        |((team_id, team, score, _, submission_count, scored_at, submission_id), better)| Entry {
-            rank: better + 1,
-            team_id,
-            team,
-            score,
-            submission_count,
-            scored_at: scored_at.and_utc(),
-            submission_id,
+        |((team_id, team, score, _, submission_count, scored_at, submission_id), better, alike)| {
+            Entry {
+                rank: better + 1,
+                tied: alike > 1,
+                team_id,
+                team,
+                score,
+                submission_count,
+                scored_at: scored_at.and_utc(),
+                submission_id,
+            }
         },
     ))
 }

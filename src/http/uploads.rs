@@ -69,10 +69,20 @@ async fn discard(state: &State, key: &str) {
 /// Receives the `file` of a multipart submission, and its text fields, whatever their order.
 pub async fn receive_form(
     state: &State,
-    mut form: Multipart,
+    form: Multipart,
     admission: &Admission,
 ) -> Result<Upload, Fault> {
-    let mut texts = TextFields::new();
+    receive_form_keeping(state, form, admission, &mut TextFields::new()).await
+}
+
+/// The same; `texts` has the fields that were read even where the file is refused, so that the form
+/// can be shown again as it was filled in.
+pub async fn receive_form_keeping(
+    state: &State,
+    mut form: Multipart,
+    admission: &Admission,
+    texts: &mut TextFields,
+) -> Result<Upload, Fault> {
     let mut file: Option<(Stored, String, Option<String>)> = None;
     let received = async {
         while let Some(mut field) = form.try_next().await.map_err(broken_form)? {
@@ -102,7 +112,7 @@ pub async fn receive_form(
             format: file_format(media_type.as_deref(), &file_name),
             stored,
             file_name,
-            description: texts.remove("description").unwrap_or_default(),
+            description: texts.get("description").cloned().unwrap_or_default(),
         }),
         (Ok(()), None) => Err(Fault::invalid(
             "file",

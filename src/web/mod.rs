@@ -1,11 +1,30 @@
 //! Pages for people: one file for each group of pages, its templates in `templates/`.
 //!
-//! Handlers are thin: they parse, call one function of a room, and render. No SQL, no rules. May
-//! touch: every room's public functions. Start reading at [`configure`].
+//! Handlers are thin: they parse, call one function of a room, and render. No SQL, no rules. Every
+//! page works without JavaScript. May touch: every room's public functions. Start reading at
+//! [`configure`], then [`page`].
 
+pub mod assets;
 pub mod errors;
+pub mod format;
+pub mod markdown;
+pub mod page;
+
+mod accounts;
+mod challenges;
+mod home;
+mod leaderboard;
+mod submissions;
 
 use actix_web::web::ServiceConfig;
 
 /// Every page's route: the table of contents.
-pub fn configure(_routes: &mut ServiceConfig) {}
+pub fn configure(routes: &mut ServiceConfig) {
+    routes
+        .configure(assets::configure)
+        .configure(home::configure)
+        .configure(accounts::configure)
+        .configure(challenges::configure)
+        .configure(submissions::configure)
+        .configure(leaderboard::configure);
+}

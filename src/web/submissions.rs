@@ -1,0 +1,331 @@
+//! What one's own team has sent, and what became of it.
+
+use actix_web::web::{self, Data, Path, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::challenges::{Choice, Head, choose_phase, direction, metric_name};
+use super::format;
+use super::page::{Page, get, show_part};
+use crate::accounts::permissions::Principal;
+use crate::challenges::challenge;
+use crate::challenges::leaderboard::{self, Board, Entry};
+use crate::challenges::membership;
+use crate::challenges::submissions::{
+    self, Submission, SubmissionDetail, SubmissionState, Verdict,
+};
+use crate::http::fault::Fault;
+use crate::http::guard::user;
+use crate::http::state::State;
+
+/// The routes of this file.
+pub fn configure(routes: &mut ServiceConfig) {
+    routes
+        .service(web::resource("/challenges/{slug}/submissions").route(get().to(list)))
+        .service(web::resource("/submissions/{id}").route(get().to(submission)))
+        .service(web::resource("/submissions/{id}/status").route(get().to(status)));
+}
+
+/// How many submissions a page of the list shows.
+const PER_PAGE: i64 = 50;
+
+#[derive(Deserialize)]
+struct ListQuery {
+    phase: Option<usize>,
+    before: Option<i64>,
+}
+
+/// A submission in the list.
+struct Line {
+    id: i64,
+    file_name: String,
+    description: String,
+    received_at: DateTime<Utc>,
+    state: &'static str,
+    /// Empty while there is none.
+    score: String,
+    exact: String,
+    private_score: String,
+    private_exact: String,
+    /// Why there is none.
+    reason: String,
+    is_counted: bool,
+    tone: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "submissions/list.html")]
+struct ListPage {
+    page: Page,
+    challenge: Head,
+    choices: Vec<Choice>,
+    is_member: bool,
+    is_over: bool,
+    metric_key: String,
+    lines: Vec<Line>,
+    first: String,
+    next: String,
+}
+
+async fn list(
+    request: HttpRequest,
+    state: Data<State>,
+    principal: Principal,
+    slug: Path<String>,
+    query: Query<ListQuery>,
+) -> Result<HttpResponse, Fault> {
+    let now = state.clock.now();
+    let (asker, asked, before) = (principal.clone(), query.phase, query.before);
+    let user_id = user(&principal)?.id;
+    let (challenge, phase, choices, is_member, mut sent, standing) = state
+        .database
+        .read(move |connection| {
+            let (challenge, phases) = challenge::find(connection, &asker, &slug)?;
+            let (phase, choices) = choose_phase(&challenge, &phases, asked, now, "submissions")?;
+            let phase = phase.clone();
+            let Some(member) = membership::of(connection, challenge.id, user_id)? else {
+                return Ok::<_, Fault>((challenge, phase, choices, false, Vec::new(), None));
+            };
+            let team = member.team_id;
+            let sent = submissions::of_team(connection, phase.id, team, before, PER_PAGE + 1)?;
+            let standing = leaderboard::standing(connection, phase.id, team, Board::Public)?;
+            Ok((challenge, phase, choices, true, sent, standing))
+        })
+        .await?;
+    let more = sent.len() as i64 > PER_PAGE;
+    sent.truncate(PER_PAGE as usize);
+    let last = sent.last().map_or(0, |submission| submission.id);
+    let is_over = now >= phase.ends_at;
+    let counted = standing.map(|entry| entry.submission_id);
+    let here = |before: &str| {
+        let phase = query
+            .phase
+            .map(|number| format!("phase={number}"))
+            .unwrap_or_default();
+        format!("/challenges/{}/submissions?{phase}{before}", challenge.slug)
+    };
+    let view = ListPage {
+        page: Page::new(&request, "challenges"),
+        challenge: Head::new(&challenge, &phase, &principal, now),
+        choices,
+        is_member,
+        is_over,
+        metric_key: phase.metric.to_string().replace('_', " "),
+        first: if before.is_some() {
+            here("")
+        } else {
+            String::new()
+        },
+        next: if more {
+            here(&format!("&before={last}"))
+        } else {
+            String::new()
+        },
+        lines: lines(sent, is_over, counted),
+    };
+    view.page.show(&view)
+}
+
+/// The list's lines; scores of one column are written so that they can be told apart.
+fn lines(sent: Vec<Submission>, is_over: bool, counted: Option<i64>) -> Vec<Line> {
+    let written = |scores: Vec<f64>| {
+        let mut texts = format::scores(&scores).into_iter();
+        move |score: Option<f64>| score.and_then(|_| texts.next()).unwrap_or_default()
+    };
+    let mut public = written(sent.iter().filter_map(|one| one.public_score).collect());
+    let mut private = written(sent.iter().filter_map(|one| one.private_score).collect());
+    sent.into_iter()
+        .map(|one| {
+            let private_text = private(one.private_score);
+            let exact = |score: Option<f64>| score.map(format::exact).unwrap_or_default();
+            Line {
+                score: public(one.public_score),
+                exact: exact(one.public_score),
+                private_score: if is_over { private_text } else { String::new() },
+                private_exact: if is_over {
+                    exact(one.private_score)
+                } else {
+                    String::new()
+                },
+                id: one.id,
+                state: one.state.as_str(),
+                received_at: one.received_at,
+                is_counted: counted == Some(one.id),
+                tone: if counted == Some(one.id) { "gain" } else { "" },
+                reason: one.reason.unwrap_or_default(),
+                description: one.description,
+                file_name: one.file_name,
+            }
+        })
+        .collect()
+}
+
+/// What became of a submission: a part of its page that is asked for again until it is final.
+#[derive(Template)]
+#[template(path = "submissions/status.html")]
+struct StatusPart {
+    id: i64,
+    slug: String,
+    state: &'static str,
+    is_final: bool,
+    metric: String,
+    direction: &'static str,
+    /// Empty while there is none.
+    score: String,
+    exact: String,
+    /// Empty before the phase ends.
+    private_score: String,
+    private_exact: String,
+    /// The team's place on the board, where it has one.
+    place: Option<Place>,
+    failure: Option<Failure>,
+}
+
+struct Place {
+    rank: i64,
+    is_tied: bool,
+    /// Whether this submission is the one that counts.
+    is_this: bool,
+    best: String,
+}
+
+struct Failure {
+    /// Whether the competitor can do something about it.
+    is_theirs: bool,
+    reason: String,
+    /// `line 4, column lap_time`, as far as known.
+    position: String,
+}
+
+impl StatusPart {
+    fn new(detail: &SubmissionDetail, standing: Option<Entry>, now: DateTime<Utc>) -> Self {
+        let submission = &detail.submission;
+        let private = submission
+            .private_score
+            .filter(|_| now >= detail.phase_ends_at);
+        let text = |score: Option<f64>| score.map(format::score).unwrap_or_default();
+        let exact = |score: Option<f64>| score.map(format::exact).unwrap_or_default();
+        Self {
+            id: submission.id,
+            slug: detail.challenge_slug.clone(),
+            state: submission.state.as_str(),
+            is_final: submission.state.is_final(),
+            metric: metric_name(&detail.metric),
+            direction: direction(&detail.metric),
+            score: text(submission.public_score),
+            exact: exact(submission.public_score),
+            private_score: text(private),
+            private_exact: exact(private),
+            place: standing.map(|entry| Place {
+                rank: entry.rank,
+                is_tied: entry.tied,
+                is_this: entry.submission_id == submission.id,
+                best: format::score(entry.score),
+            }),
+            failure: (submission.state == SubmissionState::Failed).then(|| Failure {
+                is_theirs: submission.verdict == Some(Verdict::Invalid),
+                reason: submission.reason.clone().unwrap_or_default(),
+                position: position(submission),
+            }),
+        }
+    }
+}
+
+fn position(submission: &Submission) -> String {
+    let line = submission.error_line.map(|line| format!("line {line}"));
+    let column = submission
+        .error_column
+        .as_ref()
+        .map(|column| format!("column “{column}”"));
+    [line, column]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A submission and its team's standing, for those who may see it.
+async fn find(
+    state: &State,
+    principal: Principal,
+    id: i64,
+) -> Result<(SubmissionDetail, StatusPart), Fault> {
+    let now = state.clock.now();
+    let found = state
+        .database
+        .read(move |connection| {
+            let Some(detail) = submissions::detail(connection, &principal, id)? else {
+                return Ok(None);
+            };
+            let one = &detail.submission;
+            let board = if now < detail.phase_ends_at {
+                Board::Public
+            } else {
+                Board::Private
+            };
+            let standing = match one.state {
+                SubmissionState::Scored => {
+                    leaderboard::standing(connection, one.phase_id, one.team_id, board)?
+                }
+                _ => None,
+            };
+            Ok::<_, Fault>(Some((detail, standing)))
+        })
+        .await?;
+    let (detail, standing) = found
+        .ok_or_else(|| Fault::not_found("There is no such submission, or it is another team's."))?;
+    let status = StatusPart::new(&detail, standing, now);
+    Ok((detail, status))
+}
+
+#[derive(Template)]
+#[template(path = "submissions/submission.html")]
+struct SubmissionPage {
+    page: Page,
+    status: StatusPart,
+    challenge_title: String,
+    file_name: String,
+    description: String,
+    size: String,
+    sha256: String,
+    received_at: DateTime<Utc>,
+    scored_at: Option<DateTime<Utc>>,
+}
+
+async fn submission(
+    request: HttpRequest,
+    state: Data<State>,
+    principal: Principal,
+    id: Path<i64>,
+) -> Result<HttpResponse, Fault> {
+    let (detail, status) = find(&state, principal, id.into_inner()).await?;
+    let SubmissionDetail {
+        submission,
+        challenge_title,
+        ..
+    } = detail;
+    let view = SubmissionPage {
+        page: Page::new(&request, "challenges"),
+        status,
+        challenge_title,
+        size: format::size(submission.bytes.unsigned_abs()),
+        file_name: submission.file_name,
+        description: submission.description,
+        sha256: submission.sha256,
+        received_at: submission.received_at,
+        scored_at: submission.scored_at,
+    };
+    view.page.show(&view)
+}
+
+async fn status(
+    request: HttpRequest,
+    state: Data<State>,
+    principal: Principal,
+    id: Path<i64>,
+) -> Result<HttpResponse, Fault> {
+    let (_, status) = find(&state, principal, id.into_inner()).await?;
+    show_part(&request, &status)
+}
