@@ -175,6 +175,8 @@ struct StatusPart {
     /// Empty while there is none.
     score: String,
     exact: String,
+    /// `best` where nobody's is better, `gain` where it is the team's best.
+    tone: &'static str,
     /// Empty before the phase ends.
     private_score: String,
     private_exact: String,
@@ -216,6 +218,12 @@ impl StatusPart {
             direction: direction(&detail.metric),
             score: text(submission.public_score),
             exact: exact(submission.public_score),
+            tone: match &standing {
+                Some(entry) if entry.submission_id != submission.id => "",
+                Some(entry) if entry.rank == 1 => "best",
+                Some(_) => "gain",
+                None => "",
+            },
             private_score: text(private),
             private_exact: exact(private),
             place: standing.map(|entry| Place {
