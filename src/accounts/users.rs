@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::passwords::{MAXIMUM_LENGTH, MINIMUM_LENGTH, Passwords};
+use crate::platform::audit::{self, Act};
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
 use crate::platform::schema::users;
 
@@ -215,16 +216,31 @@ pub fn find(connection: &mut DatabaseConnection, username: &str) -> Result<User,
         .ok_or_else(|| AccountError::NoSuchUser(username.to_owned()))
 }
 
-/// Gives a user another role. Their sessions and tokens have it from the next request on.
+/// Gives a user another role. Their sessions and tokens have it from the next request on. `actor` is the
+/// admin who does it, none where an operator does it on the command line. Call it in a write
+/// transaction.
 pub fn set_role(
     connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    actor: Option<&User>,
     username: &str,
     role: Role,
 ) -> Result<User, AccountError> {
     let user = find(connection, username)?;
+    if actor.is_some_and(|actor| actor.id == user.id) && role != user.role {
+        // Otherwise the last admin could lock everybody out.
+        return Err(invalid("role", "another admin has to change your own role"));
+    }
     diesel::update(users::table.find(user.id))
         .set(users::role.eq(role))
         .execute(connection)?;
+    let act = Act {
+        actor_id: actor.map(|actor| actor.id),
+        action: "user.role",
+        subject: &format!("user:{}", user.username),
+        detail: &format!("{} to {role}", user.role),
+    };
+    audit::record(connection, now, &act)?;
     Ok(User { role, ..user })
 }
 

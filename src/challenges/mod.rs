@@ -14,3 +14,4 @@ pub mod limits;
 pub mod membership;
 pub mod posting;
 pub mod submissions;
+pub mod workload;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use futures_util::{Stream, StreamExt, TryStreamExt};
+use tokio::io::AsyncWriteExt;
 
 use super::fault::Fault;
 use super::state::State;
@@ -160,6 +161,123 @@ pub fn file_format(media_type: Option<&str>, file_name: &str) -> FileFormat {
     } else {
         FileFormat::Csv
     }
+}
+
+/// A file that was received into a temporary one, which is deleted when this is dropped.
+pub struct ReceivedFile {
+    /// The bytes.
+    pub file: tempfile::NamedTempFile,
+    /// How many.
+    pub bytes: u64,
+    /// The file's name on the sender's machine: for messages, never for a path.
+    pub file_name: String,
+}
+
+/// Streams at most `limit` bytes into a temporary file. `field` is what an error names.
+///
+/// # Errors
+/// 413 for more bytes than that, 400 when the sender breaks off.
+pub async fn receive_to_temporary_file<E: std::fmt::Display>(
+    field: &str,
+    stream: impl Stream<Item = Result<bytes::Bytes, E>>,
+    limit: u64,
+) -> Result<(tempfile::NamedTempFile, u64), Fault> {
+    let file = tempfile::NamedTempFile::new().map_err(Fault::internal)?;
+    let mut writer = tokio::fs::File::from_std(file.reopen().map_err(Fault::internal)?);
+    let mut bytes = 0_u64;
+    let mut stream = std::pin::pin!(stream);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(broken_form)?;
+        bytes += chunk.len() as u64;
+        if bytes > limit {
+            return Err(Fault {
+                field: Some(field.to_owned()),
+                ..Fault::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too_large",
+                    format!("this file is larger than {limit} bytes, the most that is accepted here"),
+                )
+            });
+        }
+        writer.write_all(&chunk).await.map_err(Fault::internal)?;
+    }
+    writer.flush().await.map_err(Fault::internal)?;
+    Ok((file, bytes))
+}
+
+/// A form with files, as far as it was received.
+#[derive(Default)]
+pub struct ReceivedForm {
+    /// Its text fields.
+    pub texts: TextFields,
+    /// Its files by field; a file field that was left empty is not in it.
+    pub files: HashMap<String, ReceivedFile>,
+}
+
+/// Receives a multipart form into `form`, its `file_fields` into temporary files of at most `limit`
+/// bytes each. What was received before an error stays in `form`, so that a page can show what was
+/// typed again.
+///
+/// # Errors
+/// Fields that are too long, sent twice or broken off, by name.
+pub async fn receive_form_with_files(
+    mut sent: Multipart,
+    file_fields: &[&str],
+    limit: u64,
+    form: &mut ReceivedForm,
+) -> Result<(), Fault> {
+    let mut refused = None;
+    while let Some(mut field) = sent.try_next().await.map_err(broken_form)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if !file_fields.contains(&name.as_str()) {
+            let text = read_text(&name, &mut field).await?;
+            form.texts.insert(name, text);
+            continue;
+        }
+        if form.files.contains_key(&name) {
+            return Err(Fault::invalid(&name, "send one file"));
+        }
+        let file_name = field
+            .content_disposition()
+            .and_then(|disposition| disposition.get_filename())
+            .unwrap_or_default()
+            .to_owned();
+        match receive_to_temporary_file(&name, &mut field, limit).await {
+            // What a browser sends for a file field in which nothing was chosen.
+            Ok((_, 0)) if file_name.is_empty() => {}
+            Ok((file, bytes)) => {
+                let received = ReceivedFile {
+                    file,
+                    bytes,
+                    file_name,
+                };
+                form.files.insert(name, received);
+            }
+            // A browser shows the answer only after it has sent everything.
+            Err(fault) if fault.kind == "too_large" => {
+                discard_rest(&mut field, limit).await?;
+                refused.get_or_insert(fault);
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    refused.map_or(Ok(()), Err)
+}
+
+/// Reads what is left of a field and keeps nothing, up to `limit` bytes.
+async fn discard_rest(field: &mut actix_multipart::Field, limit: u64) -> Result<(), Fault> {
+    let mut bytes = 0_u64;
+    while let Some(chunk) = field.next().await {
+        bytes += chunk.map_err(broken_form)?.len() as u64;
+        if bytes > limit {
+            return Err(Fault::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                format!("a file of this form is much larger than {limit} bytes"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// A text field, of bearable length.

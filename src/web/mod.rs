@@ -12,9 +12,12 @@ pub mod page;
 
 mod accounts;
 mod challenges;
+mod console;
+mod datasets;
 mod home;
 mod leaderboard;
 mod submissions;
+mod talent;
 
 use actix_web::web::ServiceConfig;
 
@@ -26,5 +29,8 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(accounts::configure)
         .configure(challenges::configure)
         .configure(submissions::configure)
-        .configure(leaderboard::configure);
+        .configure(leaderboard::configure)
+        .configure(datasets::configure)
+        .configure(talent::configure)
+        .configure(console::configure);
 }

@@ -1,0 +1,178 @@
+//! The console: where organizers publish datasets, post challenges and look after them, and admins
+//! give roles.
+
+mod challenge;
+mod challenge_edit;
+mod challenge_form;
+mod dataset_form;
+mod form;
+mod users;
+
+use actix_web::web::{self, Data, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::format;
+use super::page::{Page, get};
+use crate::accounts::permissions::Principal;
+use crate::accounts::users::Role;
+use crate::challenges::challenge::{self as challenges, PhaseState, WithPhases, current_phase};
+use crate::challenges::workload::{self, Workload};
+use crate::datasets::catalogue::{self, DatasetLine};
+use crate::http::fault::Fault;
+use crate::http::guard;
+use crate::http::state::State;
+
+/// Challenges, and datasets, on the console's first page.
+const PAGE: usize = 30;
+
+/// The routes of this group.
+pub fn configure(routes: &mut ServiceConfig) {
+    routes
+        .route("/console", get().to(overview))
+        .route("/console/datasets/new", get().to(dataset_form::new))
+        .route("/console/datasets", web::post().to(dataset_form::create))
+        .route("/console/challenges/new", get().to(challenge_form::new))
+        .route("/console/challenges", web::post().to(challenge_form::create))
+        .route("/console/challenges/{slug}", get().to(challenge::show))
+        .route("/console/challenges/{slug}/edit", get().to(challenge_edit::edit))
+        .route("/console/challenges/{slug}/edit", web::post().to(challenge_edit::save))
+        .route("/console/challenges/{slug}/publish", web::post().to(challenge::publish))
+        .route(
+            "/console/challenges/{slug}/talent-board",
+            web::post().to(challenge::publish_talent_board),
+        )
+        .route("/console/users", get().to(users::list))
+        .route("/console/users/{username}/role", web::post().to(users::set_role));
+}
+
+/// Where the two lists of the console begin.
+#[derive(Deserialize)]
+struct Paging {
+    challenges_before: Option<i64>,
+    datasets_before: Option<i64>,
+}
+
+/// A challenge in the console's list.
+struct ChallengeLine {
+    slug: String,
+    title: String,
+    /// `draft`, or where its current phase stands.
+    state: &'static str,
+    is_draft: bool,
+    ends_at: Option<DateTime<Utc>>,
+    teams: String,
+    entries: String,
+    waiting: String,
+    is_late: bool,
+    platform_faults: i64,
+    next_action: &'static str,
+}
+
+impl ChallengeLine {
+    fn new((challenge, phases): WithPhases, workload: Workload, now: DateTime<Utc>) -> Self {
+        let phase = current_phase(&phases, now);
+        let state = phase.map_or(PhaseState::Upcoming, |phase| phase.state(now));
+        let is_draft = challenge.published_at.is_none();
+        let is_late = workload.is_late(now);
+        Self {
+            next_action: match state {
+                _ if is_draft => "Check the preview, then publish it",
+                _ if workload.platform_faults > 0 => "Look at the failed runs",
+                _ if is_late => "See whether a worker is running",
+                PhaseState::Upcoming => "",
+                PhaseState::Open => "",
+                PhaseState::Closed if challenge.rates_drivers => {
+                    "Check the private board; publish the talent board"
+                }
+                PhaseState::Closed => "Check the private board",
+            },
+            slug: challenge.slug,
+            title: challenge.title,
+            state: if is_draft { "draft" } else { state.as_str() },
+            is_draft,
+            ends_at: phase.map(|phase| phase.ends_at),
+            teams: count(challenge.team_count),
+            entries: count(phase.map_or(0, |phase| phase.entry_count)),
+            waiting: count(workload.waiting),
+            is_late,
+            platform_faults: workload.platform_faults,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "console/overview.html")]
+struct OverviewPage {
+    page: Page,
+    is_admin: bool,
+    challenges: Vec<ChallengeLine>,
+    next_challenges: String,
+    datasets: Vec<DatasetLine>,
+    next_datasets: String,
+}
+
+async fn overview(
+    state: Data<State>,
+    request: HttpRequest,
+    principal: Principal,
+    paging: Query<Paging>,
+) -> Result<HttpResponse, Fault> {
+    let user = guard::user(&principal)?;
+    let (id, is_admin) = (user.id, user.role == Role::Admin);
+    let Paging {
+        challenges_before,
+        datasets_before,
+    } = paging.into_inner();
+    let one_more = PAGE as i64 + 1;
+    let (mut challenges, workloads, mut datasets) = state
+        .database
+        .read(move |connection| {
+            let (challenges, datasets) = if is_admin {
+                (challenges::Listed::All, catalogue::Listed::All)
+            } else {
+                (challenges::Listed::OwnedBy(id), catalogue::Listed::OwnedBy(id))
+            };
+            let challenges =
+                challenges::list(connection, challenges, challenges_before, one_more)?;
+            let ids: Vec<i64> = challenges.iter().map(|(challenge, _)| challenge.id).collect();
+            let workloads = workload::of_challenges(connection, &ids)?;
+            let datasets = catalogue::list(connection, datasets, datasets_before, one_more)?;
+            Ok::<_, Fault>((challenges, workloads, datasets))
+        })
+        .await?;
+    let more = |found: usize, last: Option<i64>, parameter: &str| match last {
+        Some(last) if found > PAGE => format!("?{parameter}={last}"),
+        _ => String::new(),
+    };
+    let found = challenges.len();
+    challenges.truncate(PAGE);
+    let last = challenges.last().map(|(challenge, _)| challenge.id);
+    let next_challenges = more(found, last, "challenges_before");
+    let found = datasets.len();
+    datasets.truncate(PAGE);
+    let next_datasets = more(found, datasets.last().map(|dataset| dataset.id), "datasets_before");
+    let now = state.clock.now();
+    let overview = OverviewPage {
+        page: Page::new(&request, "console"),
+        is_admin,
+        challenges: challenges
+            .into_iter()
+            .map(|found| {
+                let workload = workloads.get(&found.0.id).copied().unwrap_or_default();
+                ChallengeLine::new(found, workload, now)
+            })
+            .collect(),
+        next_challenges,
+        datasets,
+        next_datasets,
+    };
+    overview.page.show(&overview)
+}
+
+/// A count as the database has it, in words.
+fn count(number: i64) -> String {
+    format::count(number.unsigned_abs())
+}
