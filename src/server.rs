@@ -15,6 +15,7 @@ use tracing_actix_web::TracingLogger;
 use crate::accounts::sessions::DatabaseSessions;
 use crate::challenges::dispatch::LocalWorker;
 use crate::http::guard::guard;
+use crate::http::measure::{keep_up, measure};
 use crate::http::state::State;
 use crate::scoring::worker::Worker;
 
@@ -29,6 +30,9 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let worker = tokio::spawn(work(state.clone(), stop.clone()));
+    if let Some(recorded) = state.metrics.clone() {
+        tokio::spawn(keep_up(recorded, stop.clone()));
+    }
     let key = Key::try_from(state.config.session_key()?.as_slice())?;
     let secure = state.config.public_url().starts_with("https://");
     let session_days = i64::from(state.config.session_days);
@@ -53,6 +57,7 @@ pub async fn serve(
             .wrap(from_fn(guard))
             .wrap(sessions)
             .wrap(Compress::default())
+            .wrap(from_fn(measure))
             .wrap(TracingLogger::default())
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))

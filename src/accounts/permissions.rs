@@ -221,6 +221,18 @@ pub fn rule_for(method: &str, pattern: &str) -> Option<&'static Rule> {
         .find(|rule| rule.method == method && rule.pattern == pattern)
 }
 
+/// The methods that a pattern is served with, as an `Allow` header lists them; empty for an unknown one.
+pub fn allowed_methods(pattern: &str) -> Vec<&'static str> {
+    let mut methods = Vec::new();
+    for rule in RULES.iter().filter(|rule| rule.pattern == pattern) {
+        methods.push(rule.method);
+        if rule.method == "GET" {
+            methods.push("HEAD");
+        }
+    }
+    methods
+}
+
 /// Whether this caller may call this route.
 pub fn check(rule: &Rule, principal: &Principal) -> Result<(), Refusal> {
     match (rule.access, principal) {

@@ -112,7 +112,7 @@ pub fn current_phase(phases: &[Phase], now: DateTime<Utc>) -> Option<&Phase> {
 }
 
 /// A page of a challenge.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Page {
     /// Its address below the challenge's.
     pub slug: String,
@@ -124,7 +124,7 @@ pub struct Page {
 
 /// What an organizer writes to post a challenge: a form of the console, a TOML file of the command
 /// line, or JSON of the API. Solutions travel beside it.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeDraft {
     /// Its address: lower-case letters, digits and hyphens.
@@ -151,7 +151,7 @@ pub struct ChallengeDraft {
 }
 
 /// A phase as an organizer writes it.
-#[derive(Debug, Clone, Deserialize, Serialize)]
+#[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseDraft {
     /// Its name.
@@ -161,6 +161,7 @@ pub struct PhaseDraft {
     /// When it ends.
     pub ends_at: DateTime<Utc>,
     /// How submissions are scored: a key of the metric catalogue.
+    #[schema(value_type = String, example = "rmse")]
     pub metric: Metric,
     /// Counted submissions a day and team.
     pub submissions_per_day: u32,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
@@ -93,21 +93,28 @@ impl Dispatch {
         if !waiting {
             return Ok(None);
         }
-        self.database
+        let (assignment, given_up) = self
+            .database
             .write(move |connection| {
+                let mut given_up = Vec::new();
                 while let Some(claim) = queue::claim(connection, &worker, lease_seconds)? {
                     if claim.attempt > queue::MAXIMUM_ATTEMPTS {
                         let outcome = Outcome::PlatformFault {
                             reason: GIVEN_UP.into(),
                         };
-                        store(connection, claim.lease(), &outcome, now)?;
+                        given_up.push(store(connection, claim.lease(), &outcome, now)?);
                         continue;
                     }
-                    return Ok(Some(assignment(connection, &claim, lease_seconds)?));
+                    let assignment = assignment(connection, &claim, lease_seconds)?;
+                    return Ok::<_, RunError>((Some(assignment), given_up));
                 }
-                Ok(None)
+                Ok((None, given_up))
             })
-            .await
+            .await?;
+        for finished in given_up {
+            finished.count(now);
+        }
+        Ok(assignment)
     }
 
     /// Extends a lease.
@@ -127,9 +134,12 @@ impl Dispatch {
     /// Stores what came of a run, once: the scores, the verdict, the entry.
     pub async fn report(&self, lease: Lease, outcome: Outcome) -> Result<(), RunError> {
         let now = self.clock.now();
-        self.database
+        let finished = self
+            .database
             .write(move |connection| store(connection, lease, &outcome, now))
-            .await
+            .await?;
+        finished.count(now);
+        Ok(())
     }
 
     /// Streams one of a run's files to the holder of its lease.
@@ -205,27 +215,49 @@ fn unreadable<T, E: std::fmt::Display>(parsed: Result<T, E>) -> Result<T, Databa
     })
 }
 
+/// A run that ended, for the counters: they are told after the transaction, which may yet fail.
+struct Finished {
+    verdict: Verdict,
+    received_at: DateTime<Utc>,
+}
+
+impl Finished {
+    fn count(&self, now: DateTime<Utc>) {
+        metrics::counter!("paddock_runs_finished_total", "verdict" => self.verdict.as_str())
+            .increment(1);
+        let waited = (now - self.received_at).to_std().unwrap_or_default();
+        metrics::histogram!("paddock_received_to_finished_seconds", "verdict" => self.verdict.as_str())
+            .record(waited.as_secs_f64());
+    }
+}
+
 /// The transaction that ends a run. Refuses, and stores nothing, unless the lease is the newest.
 fn store(
     connection: &mut DatabaseConnection,
     lease: Lease,
     outcome: &Outcome,
     now: DateTime<Utc>,
-) -> Result<(), RunError> {
+) -> Result<Finished, RunError> {
     let submission_id = queue::submission_of(connection, lease)?.ok_or(RunError::LeaseLost)?;
     if !queue::finish(connection, lease)? {
         return Err(RunError::LeaseLost);
     }
-    let (phase_id, team_id, metric): (i64, i64, String) = submissions::table
-        .inner_join(phases::table)
-        .filter(submissions::id.eq(submission_id))
-        .select((submissions::phase_id, submissions::team_id, phases::metric))
-        .first(connection)?;
+    let (phase_id, team_id, metric, received_at): (i64, i64, String, NaiveDateTime) =
+        submissions::table
+            .inner_join(phases::table)
+            .filter(submissions::id.eq(submission_id))
+            .select((
+                submissions::phase_id,
+                submissions::team_id,
+                phases::metric,
+                submissions::received_at,
+            ))
+            .first(connection)?;
     diesel::update(teams::table.find(team_id))
         .set(teams::revision.eq(teams::revision + 1))
         .execute(connection)?;
     let row = diesel::update(submissions::table.find(submission_id));
-    match outcome {
+    let verdict = match outcome {
         Outcome::Scored { public, private } => match FiniteScores::new(*public, *private) {
             Some(scores) => {
                 row.set((
@@ -247,6 +279,7 @@ fn store(
                     direction,
                     now,
                 )?;
+                Verdict::Ok
             }
             None => {
                 let reason = "The metric has no finite value for these predictions.";
@@ -258,6 +291,7 @@ fn store(
                     None,
                     None,
                 )?;
+                Verdict::Invalid
             }
         },
         Outcome::Invalid {
@@ -274,6 +308,7 @@ fn store(
                 line,
                 column.as_deref(),
             )?;
+            Verdict::Invalid
         }
         Outcome::PlatformFault { reason } => {
             tracing::error!(
@@ -289,9 +324,13 @@ fn store(
                 None,
                 None,
             )?;
+            Verdict::PlatformFault
         }
-    }
-    Ok(())
+    };
+    Ok(Finished {
+        verdict,
+        received_at: received_at.and_utc(),
+    })
 }
 
 /// Ends a submission without a score. It gives its place of the limits back, whoever's fault it was.

@@ -31,6 +31,17 @@ pub fn of(
         .optional()?)
 }
 
+/// The name that a team has on the leaderboard.
+pub fn team_name(
+    connection: &mut DatabaseConnection,
+    team_id: i64,
+) -> Result<String, DatabaseError> {
+    Ok(teams::table
+        .find(team_id)
+        .select(teams::name)
+        .first(connection)?)
+}
+
 /// Accepts the rules: joins with a team of one, or accepts a newer version of the rules.
 /// `rules_version` is the one that the person read. Call it in a write transaction.
 pub fn accept_rules(

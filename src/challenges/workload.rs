@@ -36,7 +36,8 @@ impl Workload {
 
     /// Whether a submission waits longer than [`PATIENCE`].
     pub fn is_late(&self, now: DateTime<Utc>) -> bool {
-        self.waiting_since.is_some_and(|since| now - since > PATIENCE)
+        self.waiting_since
+            .is_some_and(|since| now - since > PATIENCE)
     }
 
     fn add(
@@ -69,7 +70,13 @@ pub fn of_challenges(
     connection: &mut DatabaseConnection,
     challenge_ids: &[i64],
 ) -> Result<HashMap<i64, Workload>, DatabaseError> {
-    type Row = (i64, SubmissionState, Option<Verdict>, i64, Option<NaiveDateTime>);
+    type Row = (
+        i64,
+        SubmissionState,
+        Option<Verdict>,
+        i64,
+        Option<NaiveDateTime>,
+    );
     let rows: Vec<Row> = submissions::table
         .filter(submissions::challenge_id.eq_any(challenge_ids.to_vec()))
         .group_by((
@@ -87,7 +94,10 @@ pub fn of_challenges(
         .load(connection)?;
     let mut found = HashMap::<i64, Workload>::new();
     for (challenge_id, state, verdict, count, oldest) in rows {
-        found.entry(challenge_id).or_default().add(state, verdict, count, oldest);
+        found
+            .entry(challenge_id)
+            .or_default()
+            .add(state, verdict, count, oldest);
     }
     Ok(found)
 }
@@ -102,7 +112,12 @@ mod tests {
         let mut workload = Workload::default();
         workload.add(SubmissionState::Queued, None, 2, Some(at(5).naive_utc()));
         workload.add(SubmissionState::Running, None, 1, Some(at(1).naive_utc()));
-        workload.add(SubmissionState::Scored, Some(Verdict::Ok), 4, Some(at(0).naive_utc()));
+        workload.add(
+            SubmissionState::Scored,
+            Some(Verdict::Ok),
+            4,
+            Some(at(0).naive_utc()),
+        );
         assert_eq!((workload.waiting, workload.total()), (3, 7));
         assert_eq!(workload.waiting_since, Some(at(1)));
         assert!(!workload.is_late(at(11)));
@@ -113,7 +128,12 @@ mod tests {
     fn whose_fault_it_was_is_kept_apart() {
         let mut workload = Workload::default();
         workload.add(SubmissionState::Failed, Some(Verdict::Invalid), 3, None);
-        workload.add(SubmissionState::Failed, Some(Verdict::PlatformFault), 1, None);
+        workload.add(
+            SubmissionState::Failed,
+            Some(Verdict::PlatformFault),
+            1,
+            None,
+        );
         assert_eq!((workload.invalid, workload.platform_faults), (3, 1));
     }
 }

@@ -4,7 +4,7 @@
 //! The API shows it as problem+json (RFC 9457); the guard shows it as a page elsewhere.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 
@@ -40,6 +40,9 @@ pub struct Fault {
     /// Seconds after which it is worth trying again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
+    /// The methods that the address is served with, where another one was used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allow: Option<String>,
 }
 
 impl std::fmt::Display for Fault {
@@ -59,6 +62,7 @@ impl Fault {
             field: None,
             line: None,
             retry_after: None,
+            allow: None,
         }
     }
 
@@ -94,6 +98,9 @@ impl Fault {
         let mut response = HttpResponse::build(self.status_or_500());
         if let Some(seconds) = self.retry_after {
             response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Some(methods) = &self.allow {
+            response.insert_header((ALLOW, methods.as_str()));
         }
         if self.status == 401 {
             response.insert_header((WWW_AUTHENTICATE, "Bearer"));

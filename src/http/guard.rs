@@ -17,7 +17,9 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use super::fault::Fault;
 use super::state::State;
-use crate::accounts::permissions::{Principal, Refusal, Throttle, check, rule_for};
+use crate::accounts::permissions::{
+    Principal, Refusal, Throttle, allowed_methods, check, rule_for,
+};
 use crate::accounts::sessions::USER;
 use crate::accounts::tokens::{self, WORKER_TOKEN_PREFIX};
 use crate::accounts::users::User;
@@ -113,7 +115,8 @@ pub async fn guard(
 
 async fn admit(request: &ServiceRequest) -> Result<Principal, Fault> {
     let pattern = request.match_pattern().ok_or(Refusal::NoSuchRoute)?;
-    let rule = rule_for(request.method().as_str(), &pattern).ok_or(Refusal::NoSuchRoute)?;
+    let rule = rule_for(request.method().as_str(), &pattern)
+        .ok_or_else(|| no_such_method(request.method(), &pattern))?;
     let state = request
         .app_data::<Data<State>>()
         .ok_or_else(|| Fault::internal("the server was assembled without its state"))?;
@@ -131,6 +134,23 @@ async fn admit(request: &ServiceRequest) -> Result<Principal, Fault> {
     }
     check(rule, &principal)?;
     Ok(principal)
+}
+
+/// What a call of a known address with another method is answered with, before anybody is asked who
+/// they are.
+fn no_such_method(method: &Method, pattern: &str) -> Fault {
+    let allowed = allowed_methods(pattern).join(", ");
+    if allowed.is_empty() {
+        return Refusal::NoSuchRoute.into();
+    }
+    Fault {
+        allow: Some(allowed.clone()),
+        ..Fault::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            format!("{method} is not served at this address; use {allowed}."),
+        )
+    }
 }
 
 async fn identify(request: &ServiceRequest, state: &State) -> Result<Principal, Fault> {

@@ -6,5 +6,6 @@
 pub mod downloads;
 pub mod fault;
 pub mod guard;
+pub mod measure;
 pub mod state;
 pub mod uploads;

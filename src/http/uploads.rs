@@ -195,7 +195,9 @@ pub async fn receive_to_temporary_file<E: std::fmt::Display>(
                 ..Fault::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     "too_large",
-                    format!("this file is larger than {limit} bytes, the most that is accepted here"),
+                    format!(
+                        "this file is larger than {limit} bytes, the most that is accepted here"
+                    ),
                 )
             });
         }

@@ -1,5 +1,7 @@
 //! Logs and counters.
 
+use std::sync::OnceLock;
+
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -19,8 +21,15 @@ pub fn start_logging(config: &Config) -> anyhow::Result<()> {
     .map_err(|error| anyhow::anyhow!("logging cannot start: {error}"))
 }
 
-/// Installs the recorder behind `metrics::counter!` and its like; `None` when this process has one.
+/// The recorder behind `metrics::counter!` and its like: one in a process, shared by its servers.
+static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+
+/// Installs the recorder, or finds the one that this process has; `None` where somebody else's counts.
 pub fn start_metrics() -> Option<PrometheusHandle> {
+    RECORDER.get_or_init(install).clone()
+}
+
+fn install() -> Option<PrometheusHandle> {
     let buckets = [
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
     ];

@@ -173,6 +173,14 @@ fn held(lease: Lease) -> _ {
         .filter(runs::state.eq(state))
 }
 
+/// How many runs wait for a worker: counted in the index, for the operator's graphs.
+pub fn waiting(connection: &mut DatabaseConnection) -> Result<i64, DatabaseError> {
+    Ok(runs::table
+        .filter(runs::state.eq(RunState::Queued))
+        .count()
+        .get_result(connection)?)
+}
+
 /// Whether there is anything to claim: a look that takes no lock.
 pub fn is_any_waiting(connection: &mut DatabaseConnection) -> Result<bool, DatabaseError> {
     let now = database_now(connection)?;

@@ -21,7 +21,7 @@ use super::solution::{Solution, SolutionError, SolutionFormat};
 const SOLUTIONS_KEPT: usize = 4;
 
 /// How a phase's solution is read and which of its rows are public.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SolutionSpec {
     /// The names and kinds of its columns.
     #[serde(flatten)]
@@ -53,7 +53,7 @@ impl SolutionSpec {
 }
 
 /// All that a worker is told of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Assignment {
     /// The right to carry it out.
     pub lease: Lease,
@@ -68,11 +68,12 @@ pub struct Assignment {
     /// How the solution is read.
     pub solution: SolutionSpec,
     /// How the two are compared.
+    #[schema(value_type = String, example = "rmse")]
     pub metric: Metric,
 }
 
 /// What came of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Outcome {
     /// It was scored.

@@ -67,6 +67,8 @@ pub struct TalentBoard {
 /// A board in the list of boards.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BoardLine {
+    /// The row, for paging: ask for those before the last one's.
+    pub id: i64,
     /// The challenge's address.
     pub challenge_slug: String,
     /// Its name.
@@ -329,10 +331,11 @@ fn agreement(ratings: &[Vec<f64>]) -> Option<f64> {
     (most > 0.0).then(|| spread(&sums) / most)
 }
 
-type BoardRow = (String, String, NaiveDateTime, Json<TalentBoard>);
+type BoardRow = (i64, String, String, NaiveDateTime, Json<TalentBoard>);
 
-fn line((slug, title, published_at, board): BoardRow) -> (BoardLine, TalentBoard) {
+fn line((id, slug, title, published_at, board): BoardRow) -> (BoardLine, TalentBoard) {
     let line = BoardLine {
+        id,
         challenge_slug: slug,
         challenge_title: title,
         published_at: published_at.and_utc(),
@@ -342,8 +345,12 @@ fn line((slug, title, published_at, board): BoardRow) -> (BoardLine, TalentBoard
     (line, board.0)
 }
 
-/// The newest board of each challenge, newest first.
-pub fn list(connection: &mut DatabaseConnection, limit: i64) -> Result<Vec<BoardLine>, BoardError> {
+/// The newest board of each challenge, newest first, older than the board `before` where given.
+pub fn list(
+    connection: &mut DatabaseConnection,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<BoardLine>, BoardError> {
     let newest = diesel::alias!(talent_boards as newest);
     let rows: Vec<BoardRow> = talent_boards::table
         .inner_join(challenges::table)
@@ -356,9 +363,11 @@ pub fn list(connection: &mut DatabaseConnection, limit: i64) -> Result<Vec<Board
                 )
                 .filter(newest.field(talent_boards::id).gt(talent_boards::id)),
         )))
+        .filter(talent_boards::id.lt(before.unwrap_or(i64::MAX)))
         .order(talent_boards::id.desc())
         .limit(limit)
         .select((
+            talent_boards::id,
             challenges::slug,
             challenges::title,
             talent_boards::published_at,
@@ -378,6 +387,7 @@ pub fn find(
         .filter(challenges::slug.eq(slug))
         .order(talent_boards::id.desc())
         .select((
+            talent_boards::id,
             challenges::slug,
             challenges::title,
             talent_boards::published_at,

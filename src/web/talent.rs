@@ -30,7 +30,7 @@ struct ListPage {
 async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Fault> {
     let boards = state
         .database
-        .read(|connection| board::list(connection, BOARDS))
+        .read(|connection| board::list(connection, None, BOARDS))
         .await?;
     let list = ListPage {
         page: Page::new(&request, "talent"),
@@ -87,8 +87,15 @@ async fn show(
         page: Page::new(&request, "talent"),
         drivers: drivers(&board),
         models: models(&board),
-        tiers: board.drivers.iter().map(|driver| driver.tier).max().unwrap_or_default(),
-        agreement: board.agreement.map_or_else(|| "–".into(), |w| format!("{w:.2}")),
+        tiers: board
+            .drivers
+            .iter()
+            .map(|driver| driver.tier)
+            .max()
+            .unwrap_or_default(),
+        agreement: board
+            .agreement
+            .map_or_else(|| "–".into(), |w| format!("{w:.2}")),
         agreement_in_words: agreement_in_words(board.agreement),
         metric: board.metric,
         board: line,
@@ -105,7 +112,9 @@ fn drivers(board: &TalentBoard) -> Vec<DriverLine> {
         .map(|driver| DriverLine {
             driver: driver.driver.clone(),
             tier: driver.tier,
-            starts_tier: last_tier.replace(driver.tier).is_some_and(|last| last != driver.tier),
+            starts_tier: last_tier
+                .replace(driver.tier)
+                .is_some_and(|last| last != driver.tier),
             percentile: format!("{:.0}", driver.percentile),
             low: tenth(driver.low),
             point: tenth(driver.percentile),
@@ -116,7 +125,11 @@ fn drivers(board: &TalentBoard) -> Vec<DriverLine> {
 }
 
 fn models(board: &TalentBoard) -> Vec<ModelLine> {
-    let scores: Vec<f64> = board.models.iter().map(|model| model.private_score).collect();
+    let scores: Vec<f64> = board
+        .models
+        .iter()
+        .map(|model| model.private_score)
+        .collect();
     board
         .models
         .iter()

@@ -1,1 +1,74 @@
-//! Version 1.
+//! Version 1: one file for each resource, with its handlers and the shapes of its answers.
+//!
+//! [`challenges`], [`leaderboard`] and [`submissions`] are what a competitor needs from the first look to
+//! the score; start there.
+
+pub mod account;
+pub mod challenges;
+pub mod datasets;
+mod forms;
+pub mod leaderboard;
+pub mod metrics_catalogue;
+mod paging;
+pub mod submissions;
+pub mod talent;
+pub mod worker;
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, Resource, Responder};
+
+/// Every route under `/api/v1`, in the order of the table of permissions.
+pub(super) fn configure(routes: &mut ServiceConfig) {
+    routes
+        .service(readable("/api/v1/challenges", challenges::list).post(challenges::create))
+        .service(readable("/api/v1/challenges/{slug}", challenges::find))
+        .service(readable(
+            "/api/v1/challenges/{slug}/leaderboard",
+            leaderboard::page,
+        ))
+        .service(readable(
+            "/api/v1/challenges/{slug}/sample-submission",
+            challenges::sample_submission,
+        ))
+        .service(
+            web::resource("/api/v1/challenges/{slug}/membership").post(challenges::accept_rules),
+        )
+        .service(
+            readable("/api/v1/challenges/{slug}/submissions", submissions::list)
+                .post(submissions::create),
+        )
+        .service(web::resource("/api/v1/challenges/{slug}/publish").post(challenges::publish))
+        .service(web::resource("/api/v1/challenges/{slug}/talent-board").post(talent::publish))
+        .service(readable("/api/v1/submissions/{id}", submissions::find))
+        .service(readable("/api/v1/datasets", datasets::list).post(datasets::publish))
+        .service(readable("/api/v1/datasets/{slug}", datasets::find))
+        .service(readable(
+            "/api/v1/datasets/{slug}/files/{path:.*}",
+            datasets::file,
+        ))
+        .service(readable("/api/v1/metrics", metrics_catalogue::list))
+        .service(readable("/api/v1/me", account::me))
+        .service(readable("/api/v1/talent", talent::list))
+        .service(readable("/api/v1/talent/{slug}", talent::find))
+        .service(web::resource("/api/v1/worker/leases").post(worker::lease))
+        .service(web::resource("/api/v1/worker/runs/{run}/heartbeat").post(worker::heartbeat))
+        .service(web::resource("/api/v1/worker/runs/{run}/report").post(worker::report))
+        .service(readable(
+            "/api/v1/worker/runs/{run}/submission",
+            worker::submission,
+        ))
+        .service(readable(
+            "/api/v1/worker/runs/{run}/solution",
+            worker::solution,
+        ));
+}
+
+/// A resource that is served to `GET` and to `HEAD`.
+pub(super) fn readable<F, Arguments>(pattern: &str, handler: F) -> Resource
+where
+    F: Handler<Arguments>,
+    Arguments: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(pattern).get(handler.clone()).head(handler)
+}

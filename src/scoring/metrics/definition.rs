@@ -44,7 +44,7 @@ impl MetricDefinition {
 }
 
 /// Which of two scores ranks first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     LowerIsBetter,
@@ -63,7 +63,7 @@ impl Direction {
 }
 
 /// The parameter that a metric takes behind the `@`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Parameter {
     /// No parameter: `rmse`.
@@ -78,7 +78,7 @@ pub enum Parameter {
 ///
 /// Text labels are dictionary-encoded before scoring: the codes are 0.0, 1.0, 2.0 …, the same for the
 /// solution and the predictions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InputShape {
     /// Truth: a number. Prediction: one column of numbers.

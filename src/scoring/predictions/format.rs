@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The columns of a challenge's predictions files: an id and one or more predictions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(try_from = "UncheckedFormat")]
 pub struct PredictionFormat {
     id_column: String,
@@ -12,7 +12,7 @@ pub struct PredictionFormat {
 }
 
 /// A column of predictions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PredictionColumn {
     /// Its name in the header.
@@ -22,7 +22,7 @@ pub struct PredictionColumn {
 }
 
 /// What the cells of a prediction column are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ColumnKind {
     /// A finite number.

@@ -24,7 +24,7 @@ pub use score::{FileScore, ScoreError, ScoreFilesError, Scores, score, score_fil
 use super::solution::Solution;
 
 /// How a predictions file is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
     /// Comma-separated, UTF-8, a header line, one row per line.

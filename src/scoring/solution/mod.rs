@@ -21,7 +21,7 @@ use self::ids::{Ids, Texts};
 use super::predictions::{ColumnKind, PredictionFormat};
 
 /// Which columns of the organizer's file hold what; all other columns are ignored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SolutionFormat {
     /// Names each row, as text: no two rows may share an id.
@@ -57,7 +57,7 @@ impl SolutionFormat {
 }
 
 /// What a solution's target is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetKind {
     /// A finite number.

@@ -140,8 +140,7 @@ pub async fn show(
             let workloads = workload::of_challenges(connection, &[challenge.id])?;
             let workload = workloads.get(&challenge.id).copied().unwrap_or_default();
             let one_more = PAGE as i64 + 1;
-            let mut found =
-                submissions::of_challenge(connection, challenge.id, before, one_more)?;
+            let mut found = submissions::of_challenge(connection, challenge.id, before, one_more)?;
             let more = found.len() > PAGE;
             found.truncate(PAGE);
             let mut top = |board| leaderboard::page(connection, phase.id, board, None, TOP);
@@ -209,7 +208,12 @@ pub async fn publish(
         .write(move |connection| challenges::publish(connection, now, &principal, &slug))
         .await
         .map_err(Fault::from)?;
-    Ok(see_other_saying(&request, &address, "success", "The challenge is published: everybody sees it."))
+    Ok(see_other_saying(
+        &request,
+        &address,
+        "success",
+        "The challenge is published: everybody sees it.",
+    ))
 }
 
 /// Publishes what the best models together say of the drivers.
@@ -220,8 +224,7 @@ pub async fn publish_talent_board(
     slug: Path<String>,
 ) -> Result<HttpResponse, Fault> {
     let now = state.clock.now();
-    let published =
-        board::publish(&state.database, &state.storage, now, &principal, &slug).await;
+    let published = board::publish(&state.database, &state.storage, now, &principal, &slug).await;
     match published.map_err(Fault::from) {
         Ok(_) => Ok(see_other_saying(
             &request,

@@ -47,12 +47,16 @@ impl Place {
     }
 
     fn is_filled(&self, form: &Form) -> bool {
-        [&self.slug, &self.title, &self.body].iter().any(|field| !form.text(field).is_empty())
+        [&self.slug, &self.title, &self.body]
+            .iter()
+            .any(|field| !form.text(field).is_empty())
     }
 }
 
 fn show(request: &HttpRequest, challenge: Challenge, form: Form) -> Result<HttpResponse, Fault> {
-    let filled = (0..PAGES).filter(|index| Place::new(*index).is_filled(&form)).count();
+    let filled = (0..PAGES)
+        .filter(|index| Place::new(*index).is_filled(&form))
+        .count();
     let status = match form.problems() {
         [] => StatusCode::OK,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
@@ -152,7 +156,9 @@ fn pages(form: &Form) -> Vec<TextPage> {
 }
 
 fn places(form: &Form) -> impl Iterator<Item = Place> {
-    (0..PAGES).map(Place::new).filter(|place| place.is_filled(form))
+    (0..PAGES)
+        .map(Place::new)
+        .filter(|place| place.is_filled(form))
 }
 
 /// The form's field for `pages[1].slug`, which counts the filled pages only.

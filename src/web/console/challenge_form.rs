@@ -11,14 +11,18 @@ use rand::RngExt;
 use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
-use crate::challenges::challenge::{ChallengeDraft, ChallengeError, Page as ChallengePage, PhaseDraft};
+use crate::challenges::challenge::{
+    ChallengeDraft, ChallengeError, Page as ChallengePage, PhaseDraft,
+};
 use crate::challenges::posting;
 use crate::datasets::catalogue::{self, DatasetLine, Listed};
 use crate::http::fault::Fault;
 use crate::http::guard;
 use crate::http::state::State;
 use crate::http::uploads::{ReceivedForm, receive_form_with_files};
-use crate::scoring::metrics::{InputShape, Metric, MetricDefinition, Parameter, catalogue as metrics};
+use crate::scoring::metrics::{
+    InputShape, Metric, MetricDefinition, Parameter, catalogue as metrics,
+};
 use crate::scoring::predictions::{ColumnKind, PredictionColumn, PredictionFormat};
 use crate::scoring::solution::{SolutionFormat, TargetKind};
 use crate::scoring::worker::SolutionSpec;
@@ -148,8 +152,15 @@ pub async fn create(
     let slug = draft.slug.clone();
     let solutions = vec![solution.file.path().to_owned()];
     let now = state.clock.now();
-    let posted =
-        posting::post(&state.database, &state.storage, now, owner, draft, solutions).await;
+    let posted = posting::post(
+        &state.database,
+        &state.storage,
+        now,
+        owner,
+        draft,
+        solutions,
+    )
+    .await;
     match posted {
         Ok(_) => Ok(see_other_saying(
             &request,
@@ -242,7 +253,10 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
         .parse::<f64>("public_percent", "give a number between 0 and 100")
         .filter(|percent| *percent > 0.0 && *percent < 100.0);
     if public_percent.is_none() && form.error("public_percent").is_empty() {
-        form.refuse("public_percent", "leave some rows on either side: between 0 and 100");
+        form.refuse(
+            "public_percent",
+            "leave some rows on either side: between 0 and 100",
+        );
     }
     for field in ["id_column", "target_column"] {
         if form.text(field).is_empty() {
@@ -369,7 +383,10 @@ mod tests {
 
     #[test]
     fn every_metric_stands_in_one_family() {
-        let grouped: usize = metric_families().iter().map(|family| family.metrics.len()).sum();
+        let grouped: usize = metric_families()
+            .iter()
+            .map(|family| family.metrics.len())
+            .sum();
         assert_eq!(grouped, metrics().len());
     }
 

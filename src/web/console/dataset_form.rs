@@ -22,12 +22,21 @@ use crate::web::page::{Page, see_other_saying};
 /// The licences that the form offers: SPDX identifier and name.
 const LICENCES: [(&str, &str); 7] = [
     ("CC-BY-4.0", "Creative Commons Attribution 4.0"),
-    ("CC-BY-SA-4.0", "Creative Commons Attribution Share Alike 4.0"),
-    ("CC-BY-NC-4.0", "Creative Commons Attribution Non Commercial 4.0"),
+    (
+        "CC-BY-SA-4.0",
+        "Creative Commons Attribution Share Alike 4.0",
+    ),
+    (
+        "CC-BY-NC-4.0",
+        "Creative Commons Attribution Non Commercial 4.0",
+    ),
     ("CC0-1.0", "Creative Commons Zero 1.0 (public domain)"),
     ("ODbL-1.0", "Open Data Commons Open Database License 1.0"),
     ("ODC-By-1.0", "Open Data Commons Attribution License 1.0"),
-    ("CDLA-Permissive-2.0", "Community Data License Agreement Permissive 2.0"),
+    (
+        "CDLA-Permissive-2.0",
+        "Community Data License Agreement Permissive 2.0",
+    ),
 ];
 
 const POLICY_EXAMPLE: &str = include_str!("policy_example.toml");
@@ -101,8 +110,16 @@ pub async fn create(
     let key = ReleaseKey::generate(&mut rand::rng());
     let path = table.file.path().to_owned();
     let now = state.clock.now();
-    let published =
-        publish::publish(&state.database, &state.storage, now, owner, draft, key, path).await;
+    let published = publish::publish(
+        &state.database,
+        &state.storage,
+        now,
+        owner,
+        draft,
+        key,
+        path,
+    )
+    .await;
     match published {
         Ok(published) => answer(&request, published).await,
         Err(error) => match field_of(&error) {
@@ -138,7 +155,9 @@ fn problem(error: &PublishError) -> String {
         other => other.to_string(),
     };
     // A TOML error draws the line with a caret below it, which only a terminal shows well.
-    let lines = text.lines().filter(|line| !line.contains(" | ") && !line.trim_end().ends_with('|'));
+    let lines = text
+        .lines()
+        .filter(|line| !line.contains(" | ") && !line.trim_end().ends_with('|'));
     lines.collect::<Vec<_>>().join(": ")
 }
 
@@ -158,7 +177,9 @@ async fn answer(request: &HttpRequest, published: Published) -> Result<HttpRespo
             format!("Version {version} is published: its gates hold, and its files never change."),
         ));
     };
-    let file = tokio::fs::File::open(solution.path()).await.map_err(Fault::internal)?;
+    let file = tokio::fs::File::open(solution.path())
+        .await
+        .map_err(Fault::internal)?;
     let name = format!("attachment; filename=\"{slug}-{version}-solution.csv\"");
     // The open file outlives its name, which goes now.
     Ok(HttpResponse::Ok()

@@ -51,12 +51,18 @@ impl Form {
 
     /// What was typed into a field, without white space around it.
     pub fn text(&self, field: &str) -> &str {
-        self.texts.get(field).map(|text| text.trim()).unwrap_or_default()
+        self.texts
+            .get(field)
+            .map(|text| text.trim())
+            .unwrap_or_default()
     }
 
     /// What was typed into a text area, with the line breaks of a file.
     pub fn long_text(&self, field: &str) -> String {
-        self.texts.get(field).map(|text| text.replace("\r\n", "\n")).unwrap_or_default()
+        self.texts
+            .get(field)
+            .map(|text| text.replace("\r\n", "\n"))
+            .unwrap_or_default()
     }
 
     /// Whether a box was ticked.
@@ -66,7 +72,9 @@ impl Form {
 
     /// The text of a field, or nothing where it was left empty.
     pub fn optional(&self, field: &str) -> Option<String> {
-        Some(self.text(field)).filter(|text| !text.is_empty()).map(str::to_owned)
+        Some(self.text(field))
+            .filter(|text| !text.is_empty())
+            .map(str::to_owned)
     }
 
     /// Notes what is wrong with a field.
@@ -126,7 +134,10 @@ impl Form {
             .into_iter()
             .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
         if parsed.is_none() {
-            self.refuse(field, "give a day and a time in UTC, such as 2026-05-31T18:00");
+            self.refuse(
+                field,
+                "give a day and a time in UTC, such as 2026-05-31T18:00",
+            );
         }
         parsed.map(|moment| moment.and_utc())
     }
@@ -153,8 +164,14 @@ mod tests {
             ("long", "2026-05-31T18:00:30".into()),
             ("bad", "31.5.2026".into()),
         ]);
-        assert_eq!(form.moment("short").unwrap().to_rfc3339(), "2026-05-31T18:00:00+00:00");
-        assert_eq!(form.moment("long").unwrap().to_rfc3339(), "2026-05-31T18:00:30+00:00");
+        assert_eq!(
+            form.moment("short").unwrap().to_rfc3339(),
+            "2026-05-31T18:00:00+00:00"
+        );
+        assert_eq!(
+            form.moment("long").unwrap().to_rfc3339(),
+            "2026-05-31T18:00:30+00:00"
+        );
         assert_eq!(form.moment("bad"), None);
         assert_eq!(form.problems()[0].field, "bad");
         assert!(form.error("bad").contains("UTC"));
@@ -163,7 +180,10 @@ mod tests {
     #[test]
     fn problems_keep_what_was_typed() {
         let mut form = Form::of([("submissions_per_day", " many ".into())]);
-        assert_eq!(form.parse::<u32>("submissions_per_day", "give a whole number"), None);
+        assert_eq!(
+            form.parse::<u32>("submissions_per_day", "give a whole number"),
+            None
+        );
         assert_eq!(form.text("submissions_per_day"), "many");
         assert_eq!(form.problems()[0].label(), "Submissions per day");
     }

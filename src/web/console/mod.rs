@@ -35,17 +35,32 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/console/datasets/new", get().to(dataset_form::new))
         .route("/console/datasets", web::post().to(dataset_form::create))
         .route("/console/challenges/new", get().to(challenge_form::new))
-        .route("/console/challenges", web::post().to(challenge_form::create))
+        .route(
+            "/console/challenges",
+            web::post().to(challenge_form::create),
+        )
         .route("/console/challenges/{slug}", get().to(challenge::show))
-        .route("/console/challenges/{slug}/edit", get().to(challenge_edit::edit))
-        .route("/console/challenges/{slug}/edit", web::post().to(challenge_edit::save))
-        .route("/console/challenges/{slug}/publish", web::post().to(challenge::publish))
+        .route(
+            "/console/challenges/{slug}/edit",
+            get().to(challenge_edit::edit),
+        )
+        .route(
+            "/console/challenges/{slug}/edit",
+            web::post().to(challenge_edit::save),
+        )
+        .route(
+            "/console/challenges/{slug}/publish",
+            web::post().to(challenge::publish),
+        )
         .route(
             "/console/challenges/{slug}/talent-board",
             web::post().to(challenge::publish_talent_board),
         )
         .route("/console/users", get().to(users::list))
-        .route("/console/users/{username}/role", web::post().to(users::set_role));
+        .route(
+            "/console/users/{username}/role",
+            web::post().to(users::set_role),
+        );
 }
 
 /// Where the two lists of the console begin.
@@ -133,11 +148,16 @@ async fn overview(
             let (challenges, datasets) = if is_admin {
                 (challenges::Listed::All, catalogue::Listed::All)
             } else {
-                (challenges::Listed::OwnedBy(id), catalogue::Listed::OwnedBy(id))
+                (
+                    challenges::Listed::OwnedBy(id),
+                    catalogue::Listed::OwnedBy(id),
+                )
             };
-            let challenges =
-                challenges::list(connection, challenges, challenges_before, one_more)?;
-            let ids: Vec<i64> = challenges.iter().map(|(challenge, _)| challenge.id).collect();
+            let challenges = challenges::list(connection, challenges, challenges_before, one_more)?;
+            let ids: Vec<i64> = challenges
+                .iter()
+                .map(|(challenge, _)| challenge.id)
+                .collect();
             let workloads = workload::of_challenges(connection, &ids)?;
             let datasets = catalogue::list(connection, datasets, datasets_before, one_more)?;
             Ok::<_, Fault>((challenges, workloads, datasets))
@@ -153,7 +173,11 @@ async fn overview(
     let next_challenges = more(found, last, "challenges_before");
     let found = datasets.len();
     datasets.truncate(PAGE);
-    let next_datasets = more(found, datasets.last().map(|dataset| dataset.id), "datasets_before");
+    let next_datasets = more(
+        found,
+        datasets.last().map(|dataset| dataset.id),
+        "datasets_before",
+    );
     let now = state.clock.now();
     let overview = OverviewPage {
         page: Page::new(&request, "console"),

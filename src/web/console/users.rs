@@ -48,7 +48,11 @@ pub async fn list(
     users.truncate(PAGE);
     let page = Page::new(&request, "console");
     let shown = UsersPage {
-        own_name: page.user.as_ref().map(|user| user.username.clone()).unwrap_or_default(),
+        own_name: page
+            .user
+            .as_ref()
+            .map(|user| user.username.clone())
+            .unwrap_or_default(),
         page,
         next: match users.last() {
             Some(last) if more => format!("?after={}", last.id),

@@ -55,9 +55,7 @@ async fn list(
     let before = paging.before;
     let mut datasets: Vec<DatasetLine> = state
         .database
-        .read(move |connection| {
-            catalogue::list(connection, Listed::All, before, PAGE as i64 + 1)
-        })
+        .read(move |connection| catalogue::list(connection, Listed::All, before, PAGE as i64 + 1))
         .await?;
     let more = datasets.len() > PAGE;
     datasets.truncate(PAGE);
@@ -109,12 +107,23 @@ async fn show(
         page: Page::new(&request, "datasets"),
         card: markdown::to_html(&dataset.card),
         citation: release::citation(&dataset, &base),
-        newest: dataset.versions.iter().map(|(version, _)| *version).max().unwrap_or_default(),
+        newest: dataset
+            .versions
+            .iter()
+            .map(|(version, _)| *version)
+            .max()
+            .unwrap_or_default(),
         files: dataset.files.iter().map(FileLine::from).collect(),
         tables: release::tables(&dataset),
         snippets: release::snippets(&dataset, &base),
         actions: release::actions(&dataset),
-        gates: dataset.report.gates.gates.iter().map(GateLine::from).collect(),
+        gates: dataset
+            .report
+            .gates
+            .gates
+            .iter()
+            .map(GateLine::from)
+            .collect(),
         dataset,
     };
     shown.page.show(&shown)

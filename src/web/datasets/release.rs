@@ -72,7 +72,10 @@ pub struct TopValue {
 pub fn tables(dataset: &DatasetDetail) -> Vec<TableView> {
     let mut tables: Vec<TableView> = Vec::new();
     for file in &dataset.files {
-        let name = file.path.rsplit_once('.').map_or(file.path.as_str(), |(name, _)| name);
+        let name = file
+            .path
+            .rsplit_once('.')
+            .map_or(file.path.as_str(), |(name, _)| name);
         if tables.iter().any(|table| table.name == name) {
             continue;
         }
@@ -88,7 +91,11 @@ pub fn tables(dataset: &DatasetDetail) -> Vec<TableView> {
 }
 
 fn columns(summary: &TableSummary) -> Vec<ColumnView> {
-    summary.columns.iter().map(|column| view(column, summary.rows)).collect()
+    summary
+        .columns
+        .iter()
+        .map(|column| view(column, summary.rows))
+        .collect()
 }
 
 fn view(summary: &ColumnSummary, rows: u64) -> ColumnView {
@@ -117,7 +124,9 @@ fn view(summary: &ColumnSummary, rows: u64) -> ColumnView {
             Distinct::MoreThan(distinct) => format!("over {}", format::count(distinct)),
         },
         min,
-        mean: numbers.map(|numbers| short(numbers.mean)).unwrap_or_default(),
+        mean: numbers
+            .map(|numbers| short(numbers.mean))
+            .unwrap_or_default(),
         max,
         histogram: numbers.map(|numbers| histogram(&column.name, numbers, &unit)),
         top: summary
@@ -141,14 +150,23 @@ fn histogram(name: &str, numbers: &NumberSummary, unit: &str) -> HistogramView {
     let space = if unit.is_empty() { "" } else { " " };
     let outside = match histogram.below + histogram.above {
         0 => String::new(),
-        outside => format!("; {} values lie outside of the picture", format::count(outside)),
+        outside => format!(
+            "; {} values lie outside of the picture",
+            format::count(outside)
+        ),
     };
     HistogramView {
         bars: histogram
             .counts
             .iter()
             // A bar that counts something can be seen.
-            .map(|&bar| if bar == 0 { 0.0 } else { (bar as f64 / tallest as f64 * 100.0).max(2.0) })
+            .map(|&bar| {
+                if bar == 0 {
+                    0.0
+                } else {
+                    (bar as f64 / tallest as f64 * 100.0).max(2.0)
+                }
+            })
             .map(|height| (height * 10.0).round() / 10.0)
             .collect(),
         label: format!(
@@ -161,7 +179,6 @@ fn histogram(name: &str, numbers: &NumberSummary, unit: &str) -> HistogramView {
         to: end(histogram.edges.last()),
     }
 }
-
 
 fn percent(part: u64, whole: u64) -> String {
     let percent = part as f64 * 100.0 / whole.max(1) as f64;
@@ -237,17 +254,14 @@ fn in_words(action: &Action, k: u64) -> String {
         Action::Band { width } => {
             format!("Only the band of width {width} that the value lies in.")
         }
-        Action::Round { step } => format!(
-            "Rounded to the nearest multiple of {step}. Rounding alone protects nobody."
-        ),
-        Action::Shift { scope } => format!(
-            "Only the distance from the least value{}.",
-            per(scope)
-        ),
+        Action::Round { step } => {
+            format!("Rounded to the nearest multiple of {step}. Rounding alone protects nobody.")
+        }
+        Action::Shift { scope } => format!("Only the distance from the least value{}.", per(scope)),
         Action::Ordinal => "Only its place in the order of all values.".into(),
-        Action::SuppressRare { replacement } => format!(
-            "Values that fewer than {k} subjects share read “{replacement}”."
-        ),
+        Action::SuppressRare { replacement } => {
+            format!("Values that fewer than {k} subjects share read “{replacement}”.")
+        }
     }
 }
 
@@ -309,7 +323,12 @@ pub fn snippets(dataset: &DatasetDetail, base: &str) -> Vec<Snippet> {
             dataset.slug, file.path, dataset.version
         )
     };
-    let named = |extension: &str| dataset.files.iter().find(|file| file.path.ends_with(extension));
+    let named = |extension: &str| {
+        dataset
+            .files
+            .iter()
+            .find(|file| file.path.ends_with(extension))
+    };
     let mut snippets = Vec::new();
     if let Some(csv) = named(".csv") {
         let url = address(csv);
@@ -332,7 +351,11 @@ pub fn snippets(dataset: &DatasetDetail, base: &str) -> Vec<Snippet> {
     if let Some(csv) = named(".csv") {
         snippets.push(Snippet {
             label: "curl",
-            code: format!("curl --fail --location --output {} \"{}\"", csv.path, address(csv)),
+            code: format!(
+                "curl --fail --location --output {} \"{}\"",
+                csv.path,
+                address(csv)
+            ),
         });
     }
     snippets
@@ -358,7 +381,10 @@ mod tests {
     #[test]
     fn numbers_are_short_and_keep_their_meaning() {
         let shown = [0.0, 48.25, 48.254_21, 0.012_345, 1234.6, -3.5, 2e12].map(short);
-        assert_eq!(shown, ["0", "48.25", "48.25", "0.01235", "1235", "-3.5", "2.000e12"]);
+        assert_eq!(
+            shown,
+            ["0", "48.25", "48.25", "0.01235", "1235", "-3.5", "2.000e12"]
+        );
     }
 
     #[test]
@@ -379,6 +405,9 @@ mod tests {
             threshold: 0.25,
         });
         assert_eq!((line.outcome, line.tone), ("Not measured yet", "slow"));
-        assert_eq!(line.detail, "no attack was run; at most 0.25 would be wanted");
+        assert_eq!(
+            line.detail,
+            "no attack was run; at most 0.25 would be wanted"
+        );
     }
 }

@@ -1,0 +1,504 @@
+//! Challenges: finding one, reading it, taking part in it, and posting one.
+
+use actix_multipart::Multipart;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Json, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::datasets::{FileLink, link_files};
+use super::forms;
+use super::paging::{self, Paging};
+use crate::accounts::permissions::Principal;
+use crate::api::{Answer, House};
+use crate::challenges::challenge::{
+    self, Challenge, ChallengeDraft, ChallengeError, Listed, Page, Phase, PhaseState, current_phase,
+};
+use crate::challenges::limits::{Used, remaining_today};
+use crate::challenges::{membership, posting, submissions};
+use crate::datasets::catalogue;
+use crate::http::downloads::{self, Download};
+use crate::http::fault::Fault;
+use crate::http::guard;
+use crate::platform::database::DatabaseConnection;
+use crate::scoring::metrics::Direction;
+use crate::scoring::predictions::PredictionFormat;
+
+/// A page of the list of challenges.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChallengeList {
+    /// Newest first.
+    challenges: Vec<ChallengeSummary>,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// A challenge in a list. Metric, state and dates are those of the phase that matters now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChallengeSummary {
+    slug: String,
+    title: String,
+    tagline: String,
+    /// How submissions are scored: a key of the metric catalogue.
+    #[schema(example = "rmse")]
+    metric: String,
+    metric_title: &'static str,
+    direction: Direction,
+    state: PhaseState,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    /// Teams that joined.
+    teams: i64,
+    /// Teams that have a score.
+    entries: i64,
+    /// This challenge in the API.
+    url: String,
+}
+
+impl ChallengeSummary {
+    fn new(challenge: Challenge, phase: &Phase, now: DateTime<Utc>) -> Self {
+        let metric = phase.metric.definition();
+        Self {
+            url: address(&challenge.slug),
+            slug: challenge.slug,
+            title: challenge.title,
+            tagline: challenge.tagline,
+            metric: phase.metric.to_string(),
+            metric_title: metric.title,
+            direction: metric.direction,
+            state: phase.state(now),
+            starts_at: phase.starts_at,
+            ends_at: phase.ends_at,
+            teams: challenge.team_count,
+            entries: phase.entry_count,
+        }
+    }
+}
+
+fn address(slug: &str) -> String {
+    format!("/api/v1/challenges/{slug}")
+}
+
+/// All of a challenge.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChallengeDetail {
+    #[serde(flatten)]
+    summary: ChallengeSummary,
+    /// When it was published; null while it is a draft.
+    published_at: Option<DateTime<Utc>>,
+    /// Whether its predictions rate drivers.
+    rates_drivers: bool,
+    /// Its pages, in Markdown; the first is the overview.
+    pages: Vec<Page>,
+    /// The rules, in Markdown.
+    rules: String,
+    /// What to send when the rules are accepted.
+    rules_version: i32,
+    /// What a predictions file must hold.
+    prediction_format: PredictionFormat,
+    /// Its phases in order.
+    phases: Vec<PhaseDetail>,
+    /// The data that competitors work with.
+    dataset: Option<ChallengeData>,
+    /// A valid predictions file of constants, to begin with.
+    sample_submission_url: String,
+    leaderboard_url: String,
+    /// What the caller may send in the phase that matters now.
+    limits: RemainingLimits,
+    /// The caller's place; null for those who did not join.
+    membership: Option<Membership>,
+}
+
+/// A phase.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PhaseDetail {
+    name: String,
+    state: PhaseState,
+    /// The first moment at which submissions are accepted.
+    starts_at: DateTime<Utc>,
+    /// The first moment at which they are no longer.
+    ends_at: DateTime<Utc>,
+    /// How submissions are scored: a key of the metric catalogue.
+    #[schema(example = "rmse")]
+    metric: String,
+    limits: PhaseLimits,
+    /// The largest file that is accepted.
+    max_bytes: u64,
+    /// How many rows a submission must have.
+    rows: i64,
+}
+
+/// Counted submissions that a phase allows a team. Invalid files do not count.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PhaseLimits {
+    /// In a day (UTC).
+    per_day: u32,
+    /// In the phase.
+    total: u32,
+}
+
+/// What a phase allows, and what of it is left.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RemainingLimits {
+    /// Counted submissions in a day (UTC).
+    per_day: u32,
+    /// Counted submissions in the phase.
+    total: u32,
+    /// How many more are accepted today.
+    remaining_today: u32,
+    /// How many more are accepted in the phase.
+    remaining_total: u32,
+}
+
+/// A person's place in a challenge.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Membership {
+    /// The team's name on the leaderboard.
+    team: String,
+    /// The rules that were accepted.
+    rules_version: i32,
+}
+
+/// The release that a challenge works with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChallengeData {
+    slug: String,
+    version: i32,
+    /// The dataset in the API, in this version.
+    url: String,
+    files: Vec<FileLink>,
+}
+
+/// Lists challenges
+///
+/// Published challenges, newest first.
+#[utoipa::path(
+    get, path = "/api/v1/challenges", operation_id = "list_challenges", tag = "challenges",
+    params(Paging),
+    responses((status = 200, description = "A page of challenges", body = ChallengeList)),
+)]
+pub async fn list(house: House, paging: Query<Paging>) -> Result<Json<ChallengeList>, Fault> {
+    let (limit, after) = (paging.limit()?, paging.after()?);
+    let mut found = house
+        .database
+        .read(move |connection| challenge::list(connection, Listed::Published, after, limit + 1))
+        .await?;
+    let next = paging::cut(&mut found, limit, |(challenge, _)| challenge.id);
+    let now = house.clock.now();
+    let challenges = found.into_iter().filter_map(|(challenge, phases)| {
+        let phase = current_phase(&phases, now)?;
+        Some(ChallengeSummary::new(challenge, phase, now))
+    });
+    Ok(Json(ChallengeList {
+        challenges: challenges.collect(),
+        next,
+    }))
+}
+
+/// Reads a challenge
+///
+/// Everything that its pages show, and what the caller may still send. Drafts are their organizer's
+/// alone.
+#[utoipa::path(
+    get, path = "/api/v1/challenges/{slug}", operation_id = "get_challenge", tag = "challenges",
+    params(("slug" = String, Path, description = "The challenge's address")),
+    responses((status = 200, description = "The challenge", body = ChallengeDetail)),
+)]
+pub async fn find(
+    house: House,
+    principal: Principal,
+    slug: Path<String>,
+) -> Result<Json<ChallengeDetail>, Fault> {
+    Ok(Json(read(&house, &principal, &slug).await?))
+}
+
+async fn read(house: &House, principal: &Principal, slug: &str) -> Result<ChallengeDetail, Fault> {
+    let now = house.clock.now();
+    let (principal, slug) = (principal.clone(), slug.to_owned());
+    house
+        .database
+        .read(move |connection| detail(connection, now, &principal, &slug))
+        .await
+}
+
+fn detail(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    slug: &str,
+) -> Result<ChallengeDetail, Fault> {
+    let (challenge, phases) = challenge::find(connection, principal, slug)?;
+    let current = current_phase(&phases, now)
+        .ok_or_else(|| Fault::internal(format!("the challenge {slug} has no phase")))?;
+    let pages = challenge::pages(connection, challenge.id)?;
+    let release = match challenge.release_id {
+        Some(release_id) => catalogue::find_release(connection, release_id)?,
+        None => None,
+    };
+    let place = match principal.user() {
+        Some(user) => membership::of(connection, challenge.id, user.id)?,
+        None => None,
+    };
+    let (used, membership) = match place {
+        None => (Used::default(), None),
+        Some(place) => (
+            submissions::used(connection, now, current.id, place.team_id)?,
+            Some(Membership {
+                team: membership::team_name(connection, place.team_id)?,
+                rules_version: place.rules_version,
+            }),
+        ),
+    };
+    Ok(ChallengeDetail {
+        published_at: challenge.published_at,
+        rates_drivers: challenge.rates_drivers,
+        pages,
+        rules: challenge.rules.clone(),
+        rules_version: challenge.rules_version,
+        prediction_format: challenge.prediction_format.clone(),
+        phases: phases
+            .iter()
+            .map(|phase| PhaseDetail::new(phase, now))
+            .collect(),
+        dataset: release.map(|release| ChallengeData {
+            url: super::datasets::release_address(&release.slug, release.version),
+            files: link_files(&release.slug, release.version, release.files),
+            slug: release.slug,
+            version: release.version,
+        }),
+        sample_submission_url: format!("{}/sample-submission", address(slug)),
+        leaderboard_url: format!("{}/leaderboard", address(slug)),
+        limits: RemainingLimits {
+            per_day: current.limits.per_day,
+            total: current.limits.total,
+            remaining_today: remaining_today(current.limits, used),
+            remaining_total: current.limits.total.saturating_sub(used.total),
+        },
+        membership,
+        summary: ChallengeSummary::new(challenge, current, now),
+    })
+}
+
+impl PhaseDetail {
+    fn new(phase: &Phase, now: DateTime<Utc>) -> Self {
+        Self {
+            name: phase.name.clone(),
+            state: phase.state(now),
+            starts_at: phase.starts_at,
+            ends_at: phase.ends_at,
+            metric: phase.metric.to_string(),
+            limits: PhaseLimits {
+                per_day: phase.limits.per_day,
+                total: phase.limits.total,
+            },
+            max_bytes: phase.max_bytes,
+            rows: phase.solution_rows,
+        }
+    }
+}
+
+/// Downloads the sample submission
+///
+/// A valid predictions file of constants for the phase that matters now. Answers `Range` and
+/// `If-None-Match`.
+#[utoipa::path(
+    get, path = "/api/v1/challenges/{slug}/sample-submission", operation_id = "get_sample_submission",
+    tag = "challenges",
+    params(("slug" = String, Path, description = "The challenge's address")),
+    responses(
+        (status = 200, description = "The file", body = String, content_type = "text/csv"),
+        (status = 206, description = "The range that was asked for", body = String, content_type = "text/csv"),
+        (status = 304, description = "The caller's copy is the newest"),
+    ),
+)]
+pub async fn sample_submission(
+    house: House,
+    principal: Principal,
+    slug: Path<String>,
+    request: HttpRequest,
+) -> Answer {
+    let slug = slug.into_inner();
+    let file_name = format!("{slug}-sample-submission.csv");
+    let (_, phases) = house
+        .database
+        .read(move |connection| challenge::find(connection, &principal, &slug))
+        .await?;
+    let phase = current_phase(&phases, house.clock.now())
+        .ok_or_else(|| Fault::not_found("This challenge has no sample submission."))?;
+    let download = Download {
+        sha256: &phase.sample_sha256,
+        bytes: phase.sample_bytes,
+        media_type: "text/csv; charset=utf-8",
+        file_name: &file_name,
+    };
+    downloads::send(&house.storage, &request, download).await
+}
+
+/// What accepts a challenge's rules.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptRules {
+    /// The version that was read.
+    #[schema(minimum = 1)]
+    rules_version: i32,
+}
+
+/// Accepts the rules
+///
+/// Joins the challenge, or accepts a newer version of its rules. A person alone is a team of one that
+/// has their name.
+#[utoipa::path(
+    post, path = "/api/v1/challenges/{slug}/membership", operation_id = "accept_rules",
+    tag = "challenges",
+    params(("slug" = String, Path, description = "The challenge's address")),
+    request_body = AcceptRules,
+    responses(
+        (status = 200, description = "Was a member before", body = Membership),
+        (status = 201, description = "Joined", body = Membership),
+        (status = 400, description = "The body is no JSON."),
+        (status = 409, description = "The rules are of another version by now."),
+        (status = 413, description = "The body is too long."),
+        (status = 415, description = "The body is not called JSON."),
+    ),
+)]
+pub async fn accept_rules(
+    house: House,
+    principal: Principal,
+    slug: Path<String>,
+    accepted: Json<AcceptRules>,
+) -> Answer {
+    let now = house.clock.now();
+    let user = guard::user(&principal)?.clone();
+    let (slug, version) = (slug.into_inner(), accepted.rules_version);
+    let (joined, place) = house
+        .database
+        .write(move |connection| {
+            let (challenge, _) = challenge::find(connection, &principal, &slug)?;
+            if version != challenge.rules_version {
+                return Err(rules_changed(&slug, challenge.rules_version));
+            }
+            let before = membership::of(connection, challenge.id, user.id)?;
+            let place = membership::accept_rules(connection, now, &user, &challenge, version)?;
+            let team = membership::team_name(connection, place.team_id)?;
+            let rules_version = place.rules_version;
+            Ok((
+                before.is_none(),
+                Membership {
+                    team,
+                    rules_version,
+                },
+            ))
+        })
+        .await?;
+    let status = if joined {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok(HttpResponse::build(status).json(place))
+}
+
+fn rules_changed(slug: &str, current: i32) -> Fault {
+    Fault {
+        field: Some("rules_version".into()),
+        ..Fault::new(
+            StatusCode::CONFLICT,
+            "rules_changed",
+            format!(
+                "The rules in force are version {current}; read them at {} and send that version.",
+                address(slug)
+            ),
+        )
+    }
+}
+
+/// A challenge and its solutions.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the form to the reader of the API's description"
+)]
+pub struct ChallengeForm {
+    /// The challenge: JSON.
+    challenge: ChallengeDraft,
+    /// The hidden solutions, CSV, one for each phase in their order.
+    #[schema(value_type = Vec<String>, format = Binary, content_media_type = "text/csv")]
+    solution: Vec<Vec<u8>>,
+}
+
+/// Posts a challenge
+///
+/// As a draft that nobody else sees until it is published.
+#[utoipa::path(
+    post, path = "/api/v1/challenges", operation_id = "post_challenge", tag = "challenges",
+    request_body(content = ChallengeForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "The draft", body = ChallengeDetail, headers(("Location" = String))),
+        (status = 400, description = "The form cannot be read."),
+        (status = 413, description = "A solution is too large."),
+        (status = 415, description = "This is not a multipart form."),
+    ),
+)]
+pub async fn create(
+    house: House,
+    principal: Principal,
+    request: HttpRequest,
+    body: actix_web::web::Payload,
+) -> Answer {
+    let form: Multipart = forms::multipart(&request, body)?;
+    let owner = guard::user(&principal)?.clone();
+    let mut received = forms::receive(form, &["solution"], house.config.max_upload_bytes).await?;
+    let text = received.required_text("challenge")?;
+    let draft: ChallengeDraft = serde_json::from_str(&text)
+        .map_err(|error| Fault::invalid("challenge", format!("this is no challenge: {error}")))?;
+    received.no_other_texts()?;
+    let slug = draft.slug.clone();
+    let solutions = received
+        .files
+        .iter()
+        .map(|file| file.path().to_owned())
+        .collect();
+    let now = house.clock.now();
+    posting::post(
+        &house.database,
+        &house.storage,
+        now,
+        &owner,
+        draft,
+        solutions,
+    )
+    .await?;
+    let detail = read(&house, &principal, &slug).await?;
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, address(&slug)))
+        .json(detail))
+}
+
+/// Publishes a challenge
+///
+/// Shows a draft to everybody. Doing it again changes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/challenges/{slug}/publish", operation_id = "publish_challenge",
+    tag = "challenges",
+    params(("slug" = String, Path, description = "The challenge's address")),
+    responses((status = 200, description = "The challenge, for all to see", body = ChallengeDetail)),
+)]
+pub async fn publish(
+    house: House,
+    principal: Principal,
+    slug: Path<String>,
+) -> Result<Json<ChallengeDetail>, Fault> {
+    let now = house.clock.now();
+    let (caller, published) = (principal.clone(), slug.clone());
+    house
+        .database
+        .write(move |connection| {
+            challenge::publish(connection, now, &caller, &published)?;
+            Ok::<_, ChallengeError>(())
+        })
+        .await?;
+    Ok(Json(read(&house, &principal, &slug).await?))
+}

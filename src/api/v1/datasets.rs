@@ -1,0 +1,434 @@
+//! Datasets: finding one, downloading its files, and publishing one.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use actix_web::web::{Json, Path, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::forms;
+use super::paging::{self, Paging};
+use crate::accounts::permissions::Principal;
+use crate::api::{Answer, House};
+use crate::datasets::anonymize::ReleaseKey;
+use crate::datasets::catalogue::{self, DatasetLine, Listed, ReleaseFile};
+use crate::datasets::publish::{self, DatasetDraft, ReleaseReport};
+use crate::datasets::summary::TableSummary;
+use crate::http::downloads::{self, Download};
+use crate::http::fault::Fault;
+use crate::http::guard;
+
+/// The largest solution that is returned inside JSON, in bytes.
+const LARGEST_INLINE_SOLUTION: u64 = 8 << 20;
+
+/// A page of the list of datasets.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DatasetList {
+    /// Newest first.
+    datasets: Vec<DatasetSummary>,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+}
+
+/// A dataset in a list: its newest version.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DatasetSummary {
+    slug: String,
+    title: String,
+    summary: String,
+    /// An SPDX licence identifier.
+    licence: String,
+    /// Who publishes it.
+    owner: String,
+    version: i32,
+    published_at: DateTime<Utc>,
+    /// Rows of its tables, each counted once however many formats hold it.
+    rows: i64,
+    /// Bytes of all of its files.
+    bytes: i64,
+    /// This dataset in the API.
+    url: String,
+}
+
+impl From<DatasetLine> for DatasetSummary {
+    fn from(line: DatasetLine) -> Self {
+        Self {
+            url: address(&line.slug),
+            slug: line.slug,
+            title: line.title,
+            summary: line.summary,
+            licence: line.licence,
+            owner: line.owner,
+            version: line.version,
+            published_at: line.published_at,
+            rows: line.row_count,
+            bytes: line.bytes,
+        }
+    }
+}
+
+fn address(slug: &str) -> String {
+    format!("/api/v1/datasets/{slug}")
+}
+
+/// A dataset in one of its versions.
+pub(super) fn release_address(slug: &str, version: i32) -> String {
+    format!("{}?version={version}", address(slug))
+}
+
+/// A dataset in one of its versions, which never changes.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DatasetDetail {
+    slug: String,
+    title: String,
+    summary: String,
+    /// The data card, in Markdown.
+    card: String,
+    /// An SPDX licence identifier.
+    licence: String,
+    /// Who publishes it.
+    owner: String,
+    version: i32,
+    /// What is new in this version.
+    notes: String,
+    published_at: DateTime<Utc>,
+    /// The anonymization policy that it was made under, in TOML.
+    policy: String,
+    /// What was done to the data and what the privacy gates measured.
+    #[schema(value_type = Object)]
+    report: ReleaseReport,
+    files: Vec<FileDetail>,
+    /// Every version, newest first.
+    versions: Vec<VersionLine>,
+}
+
+/// A file as a link.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileLink {
+    /// Its name in the release.
+    path: String,
+    media_type: String,
+    bytes: i64,
+    rows: i64,
+    /// Of its bytes; also its ETag.
+    sha256: String,
+    /// Where it is downloaded.
+    url: String,
+}
+
+/// A file with what is in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileDetail {
+    #[serde(flatten)]
+    link: FileLink,
+    description: String,
+    /// Its columns, their statistics and its first rows.
+    #[schema(value_type = Object)]
+    summary: TableSummary,
+}
+
+/// A version.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct VersionLine {
+    version: i32,
+    published_at: DateTime<Utc>,
+    url: String,
+}
+
+fn link(slug: &str, version: i32, file: &ReleaseFile) -> FileLink {
+    FileLink {
+        url: format!("{}/files/{}?version={version}", address(slug), file.path),
+        path: file.path.clone(),
+        media_type: file.media_type.clone(),
+        bytes: file.bytes,
+        rows: file.row_count,
+        sha256: file.sha256.clone(),
+    }
+}
+
+/// The files of a release as links.
+pub(super) fn link_files(slug: &str, version: i32, files: Vec<ReleaseFile>) -> Vec<FileLink> {
+    files.iter().map(|file| link(slug, version, file)).collect()
+}
+
+impl From<catalogue::DatasetDetail> for DatasetDetail {
+    fn from(found: catalogue::DatasetDetail) -> Self {
+        let (slug, version) = (found.slug, found.version);
+        let files = found.files.into_iter().map(|file| FileDetail {
+            link: link(&slug, version, &file),
+            description: file.description,
+            summary: file.summary,
+        });
+        let versions = found
+            .versions
+            .into_iter()
+            .map(|(version, published_at)| VersionLine {
+                url: release_address(&slug, version),
+                version,
+                published_at,
+            });
+        Self {
+            files: files.collect(),
+            versions: versions.collect(),
+            title: found.title,
+            summary: found.summary,
+            card: found.card,
+            licence: found.licence,
+            owner: found.owner,
+            version,
+            notes: found.notes,
+            published_at: found.published_at,
+            policy: found.policy,
+            report: found.report,
+            slug,
+        }
+    }
+}
+
+/// Lists datasets
+///
+/// Newest first.
+#[utoipa::path(
+    get, path = "/api/v1/datasets", operation_id = "list_datasets", tag = "datasets",
+    params(Paging),
+    responses((status = 200, description = "A page of datasets", body = DatasetList)),
+)]
+pub async fn list(house: House, paging: Query<Paging>) -> Result<Json<DatasetList>, Fault> {
+    let (limit, after) = (paging.limit()?, paging.after()?);
+    let mut found = house
+        .database
+        .read(move |connection| catalogue::list(connection, Listed::All, after, limit + 1))
+        .await?;
+    let next = paging::cut(&mut found, limit, |line| line.id);
+    let datasets = found.into_iter().map(DatasetSummary::from).collect();
+    Ok(Json(DatasetList { datasets, next }))
+}
+
+/// Which version.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct VersionQuery {
+    /// The version; without it the newest.
+    #[param(value_type = Option<i32>, minimum = 1)]
+    version: Option<String>,
+}
+
+impl VersionQuery {
+    fn version(&self) -> Result<Option<i32>, Fault> {
+        match self.version.as_deref().map(str::parse) {
+            None => Ok(None),
+            Some(Ok(version)) if version >= 1 => Ok(Some(version)),
+            Some(_) => Err(Fault::invalid(
+                "version",
+                "versions are whole numbers from 1",
+            )),
+        }
+    }
+}
+
+/// Reads a dataset
+///
+/// Its card, its report and its files, in the version that is asked for.
+#[utoipa::path(
+    get, path = "/api/v1/datasets/{slug}", operation_id = "get_dataset", tag = "datasets",
+    params(("slug" = String, Path, description = "The dataset's address"), VersionQuery),
+    responses((status = 200, description = "The dataset", body = DatasetDetail)),
+)]
+pub async fn find(
+    house: House,
+    slug: Path<String>,
+    query: Query<VersionQuery>,
+) -> Result<Json<DatasetDetail>, Fault> {
+    let version = query.version()?;
+    let asked = slug.clone();
+    let found = house
+        .database
+        .read(move |connection| catalogue::find(connection, &asked, version))
+        .await?;
+    let found = found.ok_or_else(|| no_such_dataset(&slug, version))?;
+    Ok(Json(DatasetDetail::from(found)))
+}
+
+fn no_such_dataset(slug: &str, version: Option<i32>) -> Fault {
+    Fault::not_found(match version {
+        None => format!("There is no dataset `{slug}`."),
+        Some(version) => format!("There is no dataset `{slug}` with a version {version}."),
+    })
+}
+
+/// Downloads a file
+///
+/// Answers `Range`, `If-Range` and `If-None-Match`; the ETag is the SHA-256 of the bytes.
+#[utoipa::path(
+    get, path = "/api/v1/datasets/{slug}/files/{path}", operation_id = "get_dataset_file",
+    tag = "datasets",
+    params(
+        ("slug" = String, Path, description = "The dataset's address"),
+        ("path" = String, Path, description = "The file's name in the release"),
+        VersionQuery,
+    ),
+    responses(
+        (status = 200, description = "The file", content(
+            (String = "text/csv"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
+        )),
+        (status = 206, description = "The range that was asked for", content(
+            (String = "text/csv"),
+            (Vec<u8> = "application/vnd.apache.parquet"),
+        )),
+        (status = 304, description = "The caller's copy is the newest"),
+    ),
+)]
+pub async fn file(
+    house: House,
+    path: Path<(String, String)>,
+    query: Query<VersionQuery>,
+    request: HttpRequest,
+) -> Answer {
+    let version = query.version()?;
+    let (slug, path) = path.into_inner();
+    let asked = (slug.clone(), path.clone());
+    let found = house
+        .database
+        .read(move |connection| catalogue::find_file(connection, &asked.0, version, &asked.1))
+        .await?;
+    let file = found.ok_or_else(|| {
+        Fault::not_found(format!(
+            "There is no file `{path}` in the dataset `{slug}`."
+        ))
+    })?;
+    let download = Download {
+        sha256: &file.sha256,
+        bytes: file.bytes.unsigned_abs(),
+        media_type: &file.media_type,
+        file_name: &file.path,
+    };
+    downloads::send(&house.storage, &request, download).await
+}
+
+/// A dataset to publish.
+#[derive(ToSchema)]
+#[expect(
+    dead_code,
+    reason = "describes the form to the reader of the API's description"
+)]
+pub struct DatasetForm {
+    /// Its address; an address of the caller's own again makes a new version.
+    slug: String,
+    title: String,
+    /// What it is, in a sentence.
+    summary: String,
+    /// The data card, in Markdown.
+    card: Option<String>,
+    /// An SPDX licence identifier.
+    licence: String,
+    /// What is new in this version.
+    notes: Option<String>,
+    /// The anonymization policy, in TOML.
+    policy: String,
+    /// How to cut it into training rows, test rows and a hidden solution, in TOML.
+    split: Option<String>,
+    /// The raw table, CSV or Parquet. It is not kept.
+    #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
+    table: Vec<u8>,
+}
+
+/// A release that was published.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PublishedDataset {
+    slug: String,
+    version: i32,
+    url: String,
+    /// What was done to the data and what the privacy gates measured.
+    #[schema(value_type = Object)]
+    report: ReleaseReport,
+    /// The hidden solution of a split, as CSV: it is shown only here and kept nowhere.
+    solution_csv: Option<String>,
+}
+
+/// Publishes a dataset
+///
+/// Anonymizes the table under the policy and publishes the result if its privacy gates hold. Neither the raw
+/// table nor the solution of a split is kept.
+#[utoipa::path(
+    post, path = "/api/v1/datasets", operation_id = "publish_dataset", tag = "datasets",
+    request_body(content = DatasetForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 201, description = "Published", body = PublishedDataset, headers(("Location" = String))),
+        (status = 400, description = "The form cannot be read."),
+        (status = 413, description = "The table is too large, or its solution too large for an answer."),
+        (status = 415, description = "This is not a multipart form."),
+    ),
+)]
+pub async fn publish(
+    house: House,
+    principal: Principal,
+    request: HttpRequest,
+    body: Payload,
+) -> Answer {
+    let form = forms::multipart(&request, body)?;
+    let owner = guard::user(&principal)?.clone();
+    let mut received = forms::receive(form, &["table"], house.config.max_upload_bytes).await?;
+    let draft = DatasetDraft {
+        slug: received.required_text("slug")?,
+        title: received.required_text("title")?,
+        summary: received.required_text("summary")?,
+        card: received.text("card"),
+        licence: received.required_text("licence")?,
+        notes: received.text("notes"),
+        policy: received.required_text("policy")?,
+        split: Some(received.text("split")).filter(|split| !split.trim().is_empty()),
+    };
+    received.no_other_texts()?;
+    let [table] = received.files.as_slice() else {
+        return Err(Fault::invalid("table", "send one CSV or Parquet file"));
+    };
+    let size = table.as_file().metadata().map_err(Fault::internal)?.len();
+    if draft.split.is_some() && size > LARGEST_INLINE_SOLUTION {
+        // Asked of the table, before anything is published: a release whose solution is lost is of no
+        // use, so a solution that comes out longer than its (Parquet) table is returned all the same.
+        return Err(Fault {
+            field: Some("split".into()),
+            ..Fault::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "too_large",
+                "The solution of a split is returned in the answer, which is for tables of at most 8 MiB; \
+                 split this one with `paddock dataset publish` on the server.",
+            )
+        });
+    }
+    let key = ReleaseKey::generate(&mut rand::rng());
+    let now = house.clock.now();
+    let table = table.path().to_owned();
+    let published = publish::publish(
+        &house.database,
+        &house.storage,
+        now,
+        &owner,
+        draft,
+        key,
+        table,
+    )
+    .await?;
+    let solution_csv = match &published.solution {
+        None => None,
+        Some(file) => Some(
+            tokio::fs::read_to_string(file.path())
+                .await
+                .map_err(Fault::internal)?,
+        ),
+    };
+    let url = release_address(&published.slug, published.version);
+    Ok(HttpResponse::Created()
+        .insert_header((LOCATION, url.as_str()))
+        .json(PublishedDataset {
+            slug: published.slug,
+            version: published.version,
+            url,
+            report: published.report,
+            solution_csv,
+        }))
+}

@@ -1,0 +1,160 @@
+//! Leaderboards: who stands where.
+
+use actix_web::web::{Json, Path, Query};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::paging;
+use crate::accounts::permissions::Principal;
+use crate::api::House;
+use crate::challenges::challenge::{self, Phase, current_phase};
+use crate::challenges::leaderboard::{self, Board, Cursor, Entry};
+use crate::challenges::membership;
+use crate::http::fault::Fault;
+use crate::scoring::metrics::Direction;
+
+/// Which part of which board.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BoardQuery {
+    /// At most this many teams.
+    #[param(value_type = Option<i32>, minimum = 1, maximum = 100, default = 20)]
+    limit: Option<String>,
+    /// The `next` of the page before.
+    after: Option<String>,
+    /// Which split's scores. The private ones are shown when the phase is over; until then the public
+    /// board is answered. Without it: the one that counts now.
+    #[param(value_type = Option<Board>, inline)]
+    board: Option<String>,
+    /// The name of a phase. Without it: the one that matters now.
+    phase: Option<String>,
+}
+
+/// A page of a leaderboard.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Leaderboard {
+    /// Which split's scores are shown.
+    board: Board,
+    /// How they were made: a key of the metric catalogue.
+    #[schema(example = "rmse")]
+    metric: String,
+    direction: Direction,
+    /// The phase's name.
+    phase: String,
+    /// How many teams stand on the whole board.
+    total: i64,
+    /// Best first.
+    entries: Vec<LeaderboardEntry>,
+    /// The cursor of the next page; null on the last.
+    next: Option<String>,
+    /// The caller's own standing, wherever it is.
+    you: Option<LeaderboardEntry>,
+}
+
+/// A team's standing.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LeaderboardEntry {
+    /// Ties share one: 1, 1, 3.
+    rank: i64,
+    team: String,
+    score: f64,
+    /// How many of its submissions were scored.
+    submissions: i64,
+    /// When the one that counts was.
+    scored_at: DateTime<Utc>,
+}
+
+impl From<Entry> for LeaderboardEntry {
+    fn from(entry: Entry) -> Self {
+        Self {
+            rank: entry.rank,
+            team: entry.team,
+            score: entry.score,
+            submissions: entry.submission_count,
+            scored_at: entry.scored_at,
+        }
+    }
+}
+
+/// Reads a leaderboard
+///
+/// Teams in their order; within a tie the earlier score stands first.
+#[utoipa::path(
+    get, path = "/api/v1/challenges/{slug}/leaderboard", operation_id = "get_leaderboard",
+    tag = "challenges",
+    params(("slug" = String, Path, description = "The challenge's address"), BoardQuery),
+    responses((status = 200, description = "A page of the board", body = Leaderboard)),
+)]
+pub async fn page(
+    house: House,
+    principal: Principal,
+    slug: Path<String>,
+    query: Query<BoardQuery>,
+) -> Result<Json<Leaderboard>, Fault> {
+    let now = house.clock.now();
+    let (slug, query) = (slug.into_inner(), query.into_inner());
+    let board = house.database.read(move |connection| {
+        let (challenge, phases) = challenge::find(connection, &principal, &slug)?;
+        let phase = choose_phase(&phases, query.phase.as_deref(), now)?;
+        let limit = paging::limit(query.limit.as_deref())?;
+        let after = parameter::<Cursor>("after", query.after.as_deref())?;
+        let asked = parameter::<Board>("board", query.board.as_deref())?;
+        let may_manage = principal.may_manage(challenge.owner_id);
+        let board = leaderboard::visible_board(phase, now, asked, may_manage);
+        let page = leaderboard::page(connection, phase.id, board, after, limit)?;
+        let place = match principal.user() {
+            Some(user) => membership::of(connection, challenge.id, user.id)?,
+            None => None,
+        };
+        let you = match place {
+            Some(place) => leaderboard::standing(connection, phase.id, place.team_id, board)?,
+            None => None,
+        };
+        Ok::<_, Fault>(Leaderboard {
+            board,
+            metric: phase.metric.to_string(),
+            direction: phase.metric.definition().direction,
+            phase: phase.name.clone(),
+            total: phase.entry_count,
+            entries: page
+                .entries
+                .into_iter()
+                .map(LeaderboardEntry::from)
+                .collect(),
+            next: page.next.map(|cursor| cursor.to_string()),
+            you: you.map(LeaderboardEntry::from),
+        })
+    });
+    Ok(Json(board.await?))
+}
+
+/// The phase of this name, or the one that matters now.
+pub(super) fn choose_phase<'a>(
+    phases: &'a [Phase],
+    name: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<&'a Phase, Fault> {
+    match name {
+        None => current_phase(phases, now)
+            .ok_or_else(|| Fault::not_found("This challenge has no phase.")),
+        Some(name) => phases
+            .iter()
+            .find(|phase| phase.name == name)
+            .ok_or_else(|| Fault {
+                field: Some("phase".into()),
+                ..Fault::not_found(format!("This challenge has no phase `{name}`."))
+            }),
+    }
+}
+
+fn parameter<T>(field: &str, text: Option<&str>) -> Result<Option<T>, Fault>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.map(str::parse)
+        .transpose()
+        .map_err(|error: T::Err| Fault::invalid(field, error.to_string()))
+}

@@ -1,0 +1,137 @@
+//! For workers of other machines: the right to a run, its files, and the report of what came of it.
+//!
+//! A lease is a run and a fencing number (`attempt`); every call but the first names both, and is
+//! refused with 409 when another worker has the run by now.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CONTENT_ENCODING;
+use actix_web::web::{Json, Path, Query};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::accounts::permissions::{Principal, Refusal};
+use crate::api::{Answer, House};
+use crate::http::fault::Fault;
+use crate::scoring::queue::Lease;
+use crate::scoring::remote::LEASE_WAIT;
+use crate::scoring::worker::{Assignment, Outcome, RunFile};
+
+/// The lease that a worker holds.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Attempt {
+    /// The fencing number of its lease.
+    #[param(minimum = 1)]
+    attempt: i32,
+}
+
+impl Attempt {
+    fn lease(&self, run_id: i64) -> Lease {
+        Lease {
+            run_id,
+            attempt: self.attempt,
+        }
+    }
+}
+
+/// Leases a run
+///
+/// Waits up to 20 seconds for one to arrive.
+#[utoipa::path(
+    post, path = "/api/v1/worker/leases", operation_id = "lease_run", tag = "worker",
+    responses(
+        (status = 200, description = "A run to carry out", body = Assignment),
+        (status = 204, description = "There is none; ask again"),
+    ),
+)]
+pub async fn lease(house: House, principal: Principal) -> Answer {
+    let Principal::Worker { name } = principal else {
+        return Err(Refusal::SignIn.into());
+    };
+    Ok(match house.dispatch.lease(&name, LEASE_WAIT).await? {
+        Some(assignment) => HttpResponse::Ok().json(assignment),
+        None => HttpResponse::NoContent().finish(),
+    })
+}
+
+/// Extends a lease
+///
+/// To be sent three times in the time of a lease.
+#[utoipa::path(
+    post, path = "/api/v1/worker/runs/{run}/heartbeat", operation_id = "extend_lease", tag = "worker",
+    params(("run" = i64, Path, description = "The run"), Attempt),
+    responses(
+        (status = 204, description = "Extended"),
+        (status = 409, description = "The lease was lost."),
+    ),
+)]
+pub async fn heartbeat(house: House, run: Path<i64>, attempt: Query<Attempt>) -> Answer {
+    house.dispatch.heartbeat(attempt.lease(*run)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Reports a run
+///
+/// Ends the lease. A report of a lost lease is refused and changes nothing.
+#[utoipa::path(
+    post, path = "/api/v1/worker/runs/{run}/report", operation_id = "report_run", tag = "worker",
+    params(("run" = i64, Path, description = "The run"), Attempt),
+    request_body = Outcome,
+    responses(
+        (status = 204, description = "Stored"),
+        (status = 400, description = "The body is no JSON."),
+        (status = 409, description = "The lease was lost; nothing was stored."),
+        (status = 413, description = "The body is too long."),
+        (status = 415, description = "The body is not called JSON."),
+    ),
+)]
+pub async fn report(
+    house: House,
+    run: Path<i64>,
+    attempt: Query<Attempt>,
+    outcome: Json<Outcome>,
+) -> Answer {
+    house
+        .dispatch
+        .report(attempt.lease(*run), outcome.into_inner())
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Downloads a run's submission
+#[utoipa::path(
+    get, path = "/api/v1/worker/runs/{run}/submission", operation_id = "get_run_submission",
+    tag = "worker",
+    params(("run" = i64, Path, description = "The run"), Attempt),
+    responses(
+        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 409, description = "The lease was lost."),
+    ),
+)]
+pub async fn submission(house: House, run: Path<i64>, attempt: Query<Attempt>) -> Answer {
+    stream(&house, attempt.lease(*run), RunFile::Submission).await
+}
+
+/// Downloads a run's solution
+///
+/// The hidden truth. Workers keep it by its content hash.
+#[utoipa::path(
+    get, path = "/api/v1/worker/runs/{run}/solution", operation_id = "get_run_solution", tag = "worker",
+    params(("run" = i64, Path, description = "The run"), Attempt),
+    responses(
+        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 409, description = "The lease was lost."),
+    ),
+)]
+pub async fn solution(house: House, run: Path<i64>, attempt: Query<Attempt>) -> Answer {
+    stream(&house, attempt.lease(*run), RunFile::Solution).await
+}
+
+async fn stream(house: &House, lease: Lease, which: RunFile) -> Result<HttpResponse, Fault> {
+    let bytes = house.dispatch.file(lease, which).await?;
+    Ok(HttpResponse::Ok()
+        .content_type("application/octet-stream")
+        .insert_header((CONTENT_ENCODING, "identity"))
+        .streaming(bytes))
+}
