@@ -268,17 +268,21 @@ impl ChallengeDraft {
                 return invalid(field("max_bytes"), "allow from 1 byte to 1 GiB");
             }
         }
-        for (index, page) in self.pages.iter().enumerate() {
-            let same = |other: &Page| other.slug == page.slug;
-            if !is_slug(&page.slug) || self.pages[..index].iter().any(same) {
-                return invalid(
-                    format!("pages[{index}].slug"),
-                    "use lower-case letters, digits and hyphens, and each slug once",
-                );
-            }
-        }
-        Ok(())
+        check_pages(&self.pages)
     }
+}
+
+fn check_pages(pages: &[Page]) -> Result<(), ChallengeError> {
+    for (index, page) in pages.iter().enumerate() {
+        let same = |other: &Page| other.slug == page.slug;
+        if !is_slug(&page.slug) || pages[..index].iter().any(same) {
+            return invalid(
+                format!("pages[{index}].slug"),
+                "use lower-case letters, digits and hyphens, and each slug once",
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Posts a draft: nobody but its organizer sees it until it is published. `solutions` are in the
@@ -440,6 +444,7 @@ pub fn edit(
             return invalid(field, "this may not be empty");
         }
     }
+    check_pages(&texts.pages)?;
     let rules_version = challenge.rules_version + i32::from(challenge.rules != texts.rules);
     diesel::update(challenges::table.find(challenge.id))
         .set((

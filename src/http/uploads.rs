@@ -305,3 +305,22 @@ pub fn broken_form(error: impl std::fmt::Display) -> Fault {
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(chunks: [&'static str; 2]) -> impl Stream<Item = Result<bytes::Bytes, std::io::Error>> {
+        futures_util::stream::iter(chunks.map(|chunk| Ok(chunk.into())))
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_limit_is_received_and_one_byte_more_is_refused_by_name() {
+        let (file, bytes) = receive_to_temporary_file("table", sent(["0123", "456"]), 7).await.unwrap();
+        assert_eq!((bytes, std::fs::read(file.path()).unwrap()), (7, b"0123456".to_vec()));
+
+        let refused = receive_to_temporary_file("table", sent(["0123", "4567"]), 7).await;
+        let fault = refused.err().unwrap();
+        assert_eq!((fault.status, fault.field.as_deref()), (413, Some("table")));
+    }
+}
