@@ -3,5 +3,6 @@
 
 mod app;
 
+mod console_pages;
 mod laws;
 mod schema;
