@@ -316,8 +316,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_of_the_limit_is_received_and_one_byte_more_is_refused_by_name() {
-        let (file, bytes) = receive_to_temporary_file("table", sent(["0123", "456"]), 7).await.unwrap();
-        assert_eq!((bytes, std::fs::read(file.path()).unwrap()), (7, b"0123456".to_vec()));
+        let (file, bytes) = receive_to_temporary_file("table", sent(["0123", "456"]), 7)
+            .await
+            .unwrap();
+        assert_eq!(
+            (bytes, std::fs::read(file.path()).unwrap()),
+            (7, b"0123456".to_vec())
+        );
 
         let refused = receive_to_temporary_file("table", sent(["0123", "4567"]), 7).await;
         let fault = refused.err().unwrap();

@@ -1,8 +1,9 @@
 //! Talent boards: what the crowd's best models together say of the drivers, for scouts.
 
-use actix_web::web::{Data, Path, ServiceConfig};
+use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use serde::Deserialize;
 
 use super::format;
 use super::page::{Page, get};
@@ -10,8 +11,8 @@ use crate::http::fault::Fault;
 use crate::http::state::State;
 use crate::talent::board::{self, BoardLine, TalentBoard};
 
-/// The most boards that the list shows.
-const BOARDS: i64 = 100;
+/// Boards on a page of the list.
+const PAGE: usize = 30;
 
 /// The routes of this group.
 pub fn configure(routes: &mut ServiceConfig) {
@@ -20,20 +21,38 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/talent/{slug}", get().to(show));
 }
 
+/// Where a page of the list begins.
+#[derive(Deserialize)]
+struct Paging {
+    before: Option<i64>,
+}
+
 #[derive(Template)]
 #[template(path = "talent/list.html")]
 struct ListPage {
     page: Page,
     boards: Vec<BoardLine>,
+    next: String,
 }
 
-async fn list(state: Data<State>, request: HttpRequest) -> Result<HttpResponse, Fault> {
-    let boards = state
+async fn list(
+    state: Data<State>,
+    request: HttpRequest,
+    paging: Query<Paging>,
+) -> Result<HttpResponse, Fault> {
+    let before = paging.before;
+    let mut boards = state
         .database
-        .read(|connection| board::list(connection, None, BOARDS))
+        .read(move |connection| board::list(connection, before, PAGE as i64 + 1))
         .await?;
+    let more = boards.len() > PAGE;
+    boards.truncate(PAGE);
     let list = ListPage {
         page: Page::new(&request, "talent"),
+        next: match boards.last() {
+            Some(last) if more => format!("?before={}", last.id),
+            _ => String::new(),
+        },
         boards,
     };
     list.page.show(&list)

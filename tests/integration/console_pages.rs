@@ -17,7 +17,10 @@ fn laps() -> String {
     (0..120).fold(LAPS.to_owned(), |csv, row| {
         let (driver, lap) = (row / 10, row % 10);
         let seconds = 50.0 + f64::from(row * 13 % 40) / 20.0;
-        format!("{csv}Racer Number{driver:02},Club {},{lap},{seconds:.2}\n", driver % 2)
+        format!(
+            "{csv}Racer Number{driver:02},Club {},{lap},{seconds:.2}\n",
+            driver % 2
+        )
     })
 }
 
@@ -34,7 +37,10 @@ fn dataset_form(changes: &[(&'static str, &'static str)], table: Option<String>)
         ("title", "Laps of a school"),
         ("summary", "Twelve drivers, ten laps each."),
         ("licence", "CC-BY-4.0"),
-        ("card", "# One afternoon\n\nEvery **lap**. <script>alert(1)</script>"),
+        (
+            "card",
+            "# One afternoon\n\nEvery **lap**. <script>alert(1)</script>",
+        ),
         ("notes", "The first release."),
         ("policy", POLICY),
         ("split", ""),
@@ -100,184 +106,324 @@ fn location(response: &reqwest::Response) -> &str {
     response.headers()["location"].to_str().unwrap()
 }
 
-on_both_databases!(an_organizer_publishes_a_dataset_through_the_form, |app| async move {
-    let (_, browser) = signed_in(&app, Role::Organizer).await;
-    assert!(browser.page("/console").await.contains("No datasets yet"));
-    let form = browser.page("/console/datasets/new").await;
-    assert!(form.contains("minimum_class_size"), "the example policy is filled in");
+on_both_databases!(
+    an_organizer_publishes_a_dataset_through_the_form,
+    |app| async move {
+        let (_, browser) = signed_in(&app, Role::Organizer).await;
+        assert!(browser.page("/console").await.contains("No datasets yet"));
+        let form = browser.page("/console/datasets/new").await;
+        assert!(
+            form.contains("minimum_class_size"),
+            "the example policy is filled in"
+        );
 
-    let answer = browser.post_files("/console/datasets", dataset_form(&[], Some(laps()))).await;
-    assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
-    assert_eq!(location(&answer), "/datasets/school-laps");
+        let answer = browser
+            .post_files("/console/datasets", dataset_form(&[], Some(laps())))
+            .await;
+        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+        assert_eq!(location(&answer), "/datasets/school-laps");
 
-    let page = browser.page("/datasets/school-laps").await;
-    for expected in [
-        "Version 1 is published",
-        "<strong>lap</strong>",
-        "class=\"histogram\"",
-        "Not measured yet",
-        "Rounded to the nearest multiple of 0.1",
-        "CC-BY-4.0",
-        "read_csv",
-        "/datasets/school-laps/files/data.parquet?version=1",
-        "(version 1) [Data set]",
-    ] {
-        assert!(page.contains(expected), "{expected}");
+        let page = browser.page("/datasets/school-laps").await;
+        for expected in [
+            "Version 1 is published",
+            "<strong>lap</strong>",
+            "class=\"histogram\"",
+            "Not measured yet",
+            "Rounded to the nearest multiple of 0.1",
+            "CC-BY-4.0",
+            "read_csv",
+            "/datasets/school-laps/files/data.parquet?version=1",
+            "(version 1) [Data set]",
+        ] {
+            assert!(page.contains(expected), "{expected}");
+        }
+        assert!(!page.contains("alert(1)"), "the card is sanitized");
+        assert!(!page.contains("Racer"), "no name is on the page");
+
+        let list = app.visitor().page("/datasets").await;
+        assert!(
+            list.contains("Laps of a school") && list.contains(">120<"),
+            "{list}"
+        );
+        assert!(
+            browser
+                .page("/console")
+                .await
+                .contains("/datasets/school-laps")
+        );
+
+        let again = dataset_form(&[("notes", "More of it.")], Some(laps()));
+        let answer = browser.post_files("/console/datasets", again).await;
+        assert_eq!(answer.status(), 303);
+        let first = browser.page("/datasets/school-laps?version=1").await;
+        assert!(
+            first.contains("This is an earlier version") && first.contains("The first release.")
+        );
+        assert!(
+            browser
+                .page("/datasets/school-laps")
+                .await
+                .contains("More of it.")
+        );
+        assert_eq!(
+            browser
+                .get("/datasets/school-laps?version=3")
+                .await
+                .status(),
+            404
+        );
     }
-    assert!(!page.contains("alert(1)"), "the card is sanitized");
-    assert!(!page.contains("Racer"), "no name is on the page");
+);
 
-    let list = app.visitor().page("/datasets").await;
-    assert!(list.contains("Laps of a school") && list.contains(">120<"), "{list}");
-    assert!(browser.page("/console").await.contains("/datasets/school-laps"));
-
-    let again = dataset_form(&[("notes", "More of it.")], Some(laps()));
-    let answer = browser.post_files("/console/datasets", again).await;
-    assert_eq!(answer.status(), 303);
-    let first = browser.page("/datasets/school-laps?version=1").await;
-    assert!(first.contains("This is an earlier version") && first.contains("The first release."));
-    assert!(browser.page("/datasets/school-laps").await.contains("More of it."));
-    assert_eq!(browser.get("/datasets/school-laps?version=3").await.status(), 404);
-});
-
-on_both_databases!(a_split_hands_the_solution_over_and_publishes_it_nowhere, |app| async move {
-    let (_, browser) = signed_in(&app, Role::Organizer).await;
-    let split = "targets = [\"seconds\"]\nseed = 9\n[test]\nfraction = 0.5\n[public]\nfraction = 0.5\n";
-    let form = dataset_form(&[("split", split)], Some(laps()));
-    let answer = browser.post_files("/console/datasets", form).await;
-    assert_eq!(answer.status(), 200);
-    let disposition = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
-    assert!(disposition.contains("school-laps-1-solution.csv"), "{disposition}");
-    let solution = answer.text().await.unwrap();
-    assert!(solution.starts_with("id,seconds,split\n"), "{solution}");
-    let page = browser.page("/datasets/school-laps").await;
-    assert!(page.contains("test.csv") && page.contains("train.parquet"));
-    assert!(!page.contains("solution.csv"));
-    let missing = app.visitor().get("/datasets/school-laps/files/solution.csv").await;
-    assert_eq!(missing.status(), 404);
-});
-
-on_both_databases!(what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost, |app| async move {
-    let (_, browser) = signed_in(&app, Role::Organizer).await;
-    let cases: [(&'static str, &'static str, Option<String>, &str); 5] = [
-        ("policy", "version = 1\nminimum = = 2", Some(laps()), "line 2"),
-        ("policy", "version = 1\nminimum_class_size = 1\nsubject = \"driver\"", Some(laps()), "at least 2"),
-        ("slug", "School Laps", Some(laps()), "lower-case"),
-        ("table", "", Some("PK\u{3}\u{4}not a table".into()), "Excel"),
-        ("table", "", None, "choose a CSV or Parquet file"),
-    ];
-    for (field, text, table, problem) in cases {
-        let form = dataset_form(&[(field, text)], table);
+on_both_databases!(
+    a_split_hands_the_solution_over_and_publishes_it_nowhere,
+    |app| async move {
+        let (_, browser) = signed_in(&app, Role::Organizer).await;
+        let split =
+            "targets = [\"seconds\"]\nseed = 9\n[test]\nfraction = 0.5\n[public]\nfraction = 0.5\n";
+        let form = dataset_form(&[("split", split)], Some(laps()));
         let answer = browser.post_files("/console/datasets", form).await;
-        assert_eq!(answer.status(), 422, "{field}: {problem}");
+        assert_eq!(answer.status(), 200);
+        let disposition = answer.headers()["content-disposition"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert!(
+            disposition.contains("school-laps-1-solution.csv"),
+            "{disposition}"
+        );
+        let solution = answer.text().await.unwrap();
+        assert!(solution.starts_with("id,seconds,split\n"), "{solution}");
+        let page = browser.page("/datasets/school-laps").await;
+        assert!(page.contains("test.csv") && page.contains("train.parquet"));
+        assert!(!page.contains("solution.csv"));
+        let missing = app
+            .visitor()
+            .get("/datasets/school-laps/files/solution.csv")
+            .await;
+        assert_eq!(missing.status(), 404);
+    }
+);
+
+on_both_databases!(
+    what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost,
+    |app| async move {
+        let (_, browser) = signed_in(&app, Role::Organizer).await;
+        let cases: [(&'static str, &'static str, Option<String>, &str); 5] = [
+            (
+                "policy",
+                "version = 1\nminimum = = 2",
+                Some(laps()),
+                "line 2",
+            ),
+            (
+                "policy",
+                "version = 1\nminimum_class_size = 1\nsubject = \"driver\"",
+                Some(laps()),
+                "at least 2",
+            ),
+            ("slug", "School Laps", Some(laps()), "lower-case"),
+            ("table", "", Some("PK\u{3}\u{4}not a table".into()), "Excel"),
+            ("table", "", None, "choose a CSV or Parquet file"),
+        ];
+        for (field, text, table, problem) in cases {
+            let form = dataset_form(&[(field, text)], table);
+            let answer = browser.post_files("/console/datasets", form).await;
+            assert_eq!(answer.status(), 422, "{field}: {problem}");
+            let page = answer.text().await.unwrap();
+            let after = page
+                .split(&format!("id=\"error-{field}\""))
+                .nth(1)
+                .unwrap_or_default();
+            let error = after.split("</p>").next().unwrap_or_default();
+            assert!(error.contains(problem), "{field}: {error}");
+            assert!(
+                page.contains("Twelve drivers, ten laps each."),
+                "the summary is kept"
+            );
+            assert!(page.contains("# One afternoon"), "the card is kept");
+            assert!(page.contains("Choose the file again"));
+        }
+        assert_eq!(browser.get("/datasets/school-laps").await.status(), 404);
+    }
+);
+
+on_both_databases!(
+    an_address_of_another_organizer_is_refused,
+    |app| async move {
+        let owner = app.account(Role::Organizer).await;
+        app.publish_sample_dataset(&owner, "school-laps").await;
+        let (_, other) = signed_in(&app, Role::Organizer).await;
+        let answer = other
+            .post_files("/console/datasets", dataset_form(&[], Some(laps())))
+            .await;
+        assert_eq!(answer.status(), 422);
+        assert!(answer.text().await.unwrap().contains("another organizer"));
+    }
+);
+
+on_both_databases!(
+    an_organizer_posts_a_challenge_and_publishes_it,
+    |app| async move {
+        let (_, browser) = signed_in(&app, Role::Organizer).await;
+        let form = browser.page("/console/challenges/new").await;
+        assert!(form.contains("<optgroup label=\"Classes\">") && form.contains("2026-06-02T12:00"));
+
+        let answer = browser
+            .post_files("/console/challenges", challenge_form(&[], SAMPLE_SOLUTION))
+            .await;
+        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+        assert_eq!(location(&answer), "/console/challenges/next-lap");
+        let draft = browser.page("/console/challenges/next-lap").await;
+        assert!(draft.contains("This is a draft") && draft.contains("<strong>target</strong>"));
+        assert!(
+            browser
+                .page("/console")
+                .await
+                .contains("Check the preview, then publish it")
+        );
+
+        let (_, stranger) = signed_in(&app, Role::Organizer).await;
+        let (_, expert) = signed_in(&app, Role::Expert).await;
+        assert_eq!(
+            stranger.get("/console/challenges/next-lap").await.status(),
+            404
+        );
+        assert_eq!(stranger.get("/challenges/next-lap").await.status(), 404);
+        assert_eq!(
+            stranger
+                .post("/console/challenges/next-lap/publish", &[])
+                .await
+                .status(),
+            404
+        );
+        assert_eq!(expert.get("/challenges/next-lap").await.status(), 404);
+        assert_eq!(expert.get("/console").await.status(), 403);
+        assert!(!stranger.page("/console").await.contains("next-lap"));
+
+        let answer = browser
+            .post("/console/challenges/next-lap/publish", &[])
+            .await;
+        assert_eq!(answer.status(), 303);
+        assert!(
+            expert
+                .page("/challenges/next-lap")
+                .await
+                .contains("The next lap")
+        );
+        let shown = browser.page("/console/challenges/next-lap").await;
+        assert!(shown.contains("The challenge is published") && !shown.contains("This is a draft"));
+        // Published, it is no secret any more, but it is still somebody else's.
+        assert_eq!(
+            stranger.get("/console/challenges/next-lap").await.status(),
+            403
+        );
+        assert_eq!(
+            stranger
+                .get("/console/challenges/next-lap/edit")
+                .await
+                .status(),
+            403
+        );
+    }
+);
+
+on_both_databases!(
+    a_challenge_form_tells_all_that_cannot_be_read_at_once,
+    |app| async move {
+        let (_, browser) = signed_in(&app, Role::Organizer).await;
+        let broken = [
+            ("metric", "ndcg"),
+            ("metric_parameter", "ten"),
+            ("ends_at", "soon"),
+            ("submissions_per_day", "many"),
+        ];
+        let answer = browser
+            .post_files(
+                "/console/challenges",
+                challenge_form(&broken, SAMPLE_SOLUTION),
+            )
+            .await;
+        assert_eq!(answer.status(), 422);
         let page = answer.text().await.unwrap();
-        let after = page.split(&format!("id=\"error-{field}\"")).nth(1).unwrap_or_default();
-        let error = after.split("</p>").next().unwrap_or_default();
-        assert!(error.contains(problem), "{field}: {error}");
-        assert!(page.contains("Twelve drivers, ten laps each."), "the summary is kept");
-        assert!(page.contains("# One afternoon"), "the card is kept");
-        assert!(page.contains("Choose the file again"));
+        for field in ["metric_parameter", "ends_at", "submissions_per_day"] {
+            assert!(page.contains(&format!("id=\"error-{field}\"")), "{field}");
+        }
+        assert!(page.contains("value=\"soon\"") && page.contains("Be fair."));
+
+        let backwards = [("ends_at", "2026-05-01T12:00")];
+        let answer = browser
+            .post_files(
+                "/console/challenges",
+                challenge_form(&backwards, SAMPLE_SOLUTION),
+            )
+            .await;
+        assert_eq!(answer.status(), 422);
+        assert!(
+            answer
+                .text()
+                .await
+                .unwrap()
+                .contains("id=\"error-ends_at\"")
+        );
+
+        let answer = browser
+            .post_files(
+                "/console/challenges",
+                challenge_form(&[], "id,wrong\n1,2\n"),
+            )
+            .await;
+        assert_eq!(answer.status(), 422);
+        assert!(
+            answer
+                .text()
+                .await
+                .unwrap()
+                .contains("id=\"error-solution\"")
+        );
     }
-    assert_eq!(browser.get("/datasets/school-laps").await.status(), 404);
-});
+);
 
-on_both_databases!(an_address_of_another_organizer_is_refused, |app| async move {
-    let owner = app.account(Role::Organizer).await;
-    app.publish_sample_dataset(&owner, "school-laps").await;
-    let (_, other) = signed_in(&app, Role::Organizer).await;
-    let answer = other.post_files("/console/datasets", dataset_form(&[], Some(laps()))).await;
-    assert_eq!(answer.status(), 422);
-    assert!(answer.text().await.unwrap().contains("another organizer"));
-});
+on_both_databases!(
+    an_organizer_sees_who_sent_what_and_both_boards,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        let slug = app.post_challenge(&organizer, |_| {}).await;
+        let experts = [
+            app.account(Role::Expert).await,
+            app.account(Role::Expert).await,
+        ];
+        for (expert, error) in experts.iter().zip([0.25, 0.5]) {
+            app.join(expert, &slug).await;
+            app.submit(expert, &slug, &crate::app::predictions(error, error * 2.0))
+                .await;
+        }
+        let browser = app.browser_of(&organizer).await;
+        let page = browser.page(&format!("/console/challenges/{slug}")).await;
+        assert!(page.contains("badge-queued") && !page.contains("Submissions wait too long"));
+        app.advance(TimeDelta::minutes(11));
+        let page = browser.page(&format!("/console/challenges/{slug}")).await;
+        assert!(page.contains("Submissions wait too long"));
+        assert!(
+            browser
+                .page("/console")
+                .await
+                .contains("See whether a worker is running")
+        );
 
-on_both_databases!(an_organizer_posts_a_challenge_and_publishes_it, |app| async move {
-    let (_, browser) = signed_in(&app, Role::Organizer).await;
-    let form = browser.page("/console/challenges/new").await;
-    assert!(form.contains("<optgroup label=\"Classes\">") && form.contains("2026-06-02T12:00"));
-
-    let answer = browser
-        .post_files("/console/challenges", challenge_form(&[], SAMPLE_SOLUTION))
-        .await;
-    assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
-    assert_eq!(location(&answer), "/console/challenges/next-lap");
-    let draft = browser.page("/console/challenges/next-lap").await;
-    assert!(draft.contains("This is a draft") && draft.contains("<strong>target</strong>"));
-    assert!(browser.page("/console").await.contains("Check the preview, then publish it"));
-
-    let (_, stranger) = signed_in(&app, Role::Organizer).await;
-    let (_, expert) = signed_in(&app, Role::Expert).await;
-    assert_eq!(stranger.get("/console/challenges/next-lap").await.status(), 404);
-    assert_eq!(stranger.get("/challenges/next-lap").await.status(), 404);
-    assert_eq!(stranger.post("/console/challenges/next-lap/publish", &[]).await.status(), 404);
-    assert_eq!(expert.get("/challenges/next-lap").await.status(), 404);
-    assert_eq!(expert.get("/console").await.status(), 403);
-    assert!(!stranger.page("/console").await.contains("next-lap"));
-
-    let answer = browser.post("/console/challenges/next-lap/publish", &[]).await;
-    assert_eq!(answer.status(), 303);
-    assert!(expert.page("/challenges/next-lap").await.contains("The next lap"));
-    let shown = browser.page("/console/challenges/next-lap").await;
-    assert!(shown.contains("The challenge is published") && !shown.contains("This is a draft"));
-    // Published, it is no secret any more, but it is still somebody else's.
-    assert_eq!(stranger.get("/console/challenges/next-lap").await.status(), 403);
-    assert_eq!(stranger.get("/console/challenges/next-lap/edit").await.status(), 403);
-});
-
-on_both_databases!(a_challenge_form_tells_all_that_cannot_be_read_at_once, |app| async move {
-    let (_, browser) = signed_in(&app, Role::Organizer).await;
-    let broken = [
-        ("metric", "ndcg"),
-        ("metric_parameter", "ten"),
-        ("ends_at", "soon"),
-        ("submissions_per_day", "many"),
-    ];
-    let answer = browser
-        .post_files("/console/challenges", challenge_form(&broken, SAMPLE_SOLUTION))
-        .await;
-    assert_eq!(answer.status(), 422);
-    let page = answer.text().await.unwrap();
-    for field in ["metric_parameter", "ends_at", "submissions_per_day"] {
-        assert!(page.contains(&format!("id=\"error-{field}\"")), "{field}");
+        app.score_all().await;
+        let page = browser.page(&format!("/console/challenges/{slug}")).await;
+        for expected in [
+            &experts[0].user.username,
+            &experts[1].user.username,
+            "0.2500",
+            "1.000",
+        ] {
+            assert!(page.contains(expected), "{expected}");
+        }
+        assert!(page.contains("Private, top 10") && !page.contains("badge-queued"));
     }
-    assert!(page.contains("value=\"soon\"") && page.contains("Be fair."));
-
-    let backwards = [("ends_at", "2026-05-01T12:00")];
-    let answer = browser
-        .post_files("/console/challenges", challenge_form(&backwards, SAMPLE_SOLUTION))
-        .await;
-    assert_eq!(answer.status(), 422);
-    assert!(answer.text().await.unwrap().contains("id=\"error-ends_at\""));
-
-    let answer = browser
-        .post_files("/console/challenges", challenge_form(&[], "id,wrong\n1,2\n"))
-        .await;
-    assert_eq!(answer.status(), 422);
-    assert!(answer.text().await.unwrap().contains("id=\"error-solution\""));
-});
-
-on_both_databases!(an_organizer_sees_who_sent_what_and_both_boards, |app| async move {
-    let organizer = app.account(Role::Organizer).await;
-    let slug = app.post_challenge(&organizer, |_| {}).await;
-    let experts = [app.account(Role::Expert).await, app.account(Role::Expert).await];
-    for (expert, error) in experts.iter().zip([0.25, 0.5]) {
-        app.join(expert, &slug).await;
-        app.submit(expert, &slug, &crate::app::predictions(error, error * 2.0)).await;
-    }
-    let browser = app.browser_of(&organizer).await;
-    let page = browser.page(&format!("/console/challenges/{slug}")).await;
-    assert!(page.contains("badge-queued") && !page.contains("Submissions wait too long"));
-    app.advance(TimeDelta::minutes(11));
-    let page = browser.page(&format!("/console/challenges/{slug}")).await;
-    assert!(page.contains("Submissions wait too long"));
-    assert!(browser.page("/console").await.contains("See whether a worker is running"));
-
-    app.score_all().await;
-    let page = browser.page(&format!("/console/challenges/{slug}")).await;
-    for expected in [&experts[0].user.username, &experts[1].user.username, "0.2500", "1.000"] {
-        assert!(page.contains(expected), "{expected}");
-    }
-    assert!(page.contains("Private, top 10") && !page.contains("badge-queued"));
-});
+);
 
 on_both_databases!(a_change_of_the_rules_asks_members_again, |app| async move {
     let organizer = app.account(Role::Organizer).await;
@@ -309,46 +455,69 @@ on_both_databases!(a_change_of_the_rules_asks_members_again, |app| async move {
     let visitor = app.visitor();
     let page = visitor.page(&format!("/challenges/{slug}")).await;
     assert!(page.contains("A better title") && page.contains("<em>other</em>"));
-    let refused = app.try_submit(&expert, &slug, &crate::app::predictions(0.1, 0.1)).await;
+    let refused = app
+        .try_submit(&expert, &slug, &crate::app::predictions(0.1, 0.1))
+        .await;
     assert_eq!(refused.status(), 403);
     assert!(refused.text().await.unwrap().contains("rules_changed"));
 });
 
-on_both_databases!(scouts_see_the_talent_board_and_experts_do_not, |app| async move {
-    let organizer = app.account(Role::Organizer).await;
-    let slug = app.post_challenge(&organizer, |draft| draft.rates_drivers = true).await;
-    let (_, scout) = signed_in(&app, Role::Scout).await;
-    assert!(scout.page("/talent").await.contains("No boards yet"));
-    for error in [0.1, 0.2] {
-        let expert = app.account(Role::Expert).await;
-        app.join(&expert, &slug).await;
-        app.submit(&expert, &slug, &crate::app::predictions(error, error)).await;
-    }
-    app.score_all().await;
-    let console = app.browser_of(&organizer).await;
-    let publish = format!("/console/challenges/{slug}/talent-board");
-    let running = console.page(&format!("/console/challenges/{slug}")).await;
-    assert!(!running.contains(&publish), "not while the phase runs");
-    app.advance(TimeDelta::days(31));
-    // The sessions ended long before the phase.
-    let console = app.browser_of(&organizer).await;
-    let (_, scout) = signed_in(&app, Role::Scout).await;
-    assert!(console.page(&format!("/console/challenges/{slug}")).await.contains(&publish));
-    assert_eq!(scout.post(&publish, &[]).await.status(), 403);
-    let answer = console.post(&publish, &[]).await;
-    assert_eq!(answer.status(), 303);
-    assert_eq!(location(&answer), format!("/talent/{slug}"));
+on_both_databases!(
+    scouts_see_the_talent_board_and_experts_do_not,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        let slug = app
+            .post_challenge(&organizer, |draft| draft.rates_drivers = true)
+            .await;
+        let (_, scout) = signed_in(&app, Role::Scout).await;
+        assert!(scout.page("/talent").await.contains("No boards yet"));
+        for error in [0.1, 0.2] {
+            let expert = app.account(Role::Expert).await;
+            app.join(&expert, &slug).await;
+            app.submit(&expert, &slug, &crate::app::predictions(error, error))
+                .await;
+        }
+        app.score_all().await;
+        let console = app.browser_of(&organizer).await;
+        let publish = format!("/console/challenges/{slug}/talent-board");
+        let running = console.page(&format!("/console/challenges/{slug}")).await;
+        assert!(!running.contains(&publish), "not while the phase runs");
+        app.advance(TimeDelta::days(31));
+        // The sessions ended long before the phase.
+        let console = app.browser_of(&organizer).await;
+        let (_, scout) = signed_in(&app, Role::Scout).await;
+        assert!(
+            console
+                .page(&format!("/console/challenges/{slug}"))
+                .await
+                .contains(&publish)
+        );
+        assert_eq!(scout.post(&publish, &[]).await.status(), 403);
+        let answer = console.post(&publish, &[]).await;
+        assert_eq!(answer.status(), 303);
+        assert_eq!(location(&answer), format!("/talent/{slug}"));
 
-    assert!(scout.page("/talent").await.contains(&format!("/talent/{slug}")));
-    let board = scout.page(&format!("/talent/{slug}")).await;
-    for expected in ["class=\"interval\"", "agree almost completely", "pseudonyms", "0.1000"] {
-        assert!(board.contains(expected), "{expected}");
+        assert!(
+            scout
+                .page("/talent")
+                .await
+                .contains(&format!("/talent/{slug}"))
+        );
+        let board = scout.page(&format!("/talent/{slug}")).await;
+        for expected in [
+            "class=\"interval\"",
+            "agree almost completely",
+            "pseudonyms",
+            "0.1000",
+        ] {
+            assert!(board.contains(expected), "{expected}");
+        }
+        assert_eq!(scout.get("/talent/nothing").await.status(), 404);
+        let (_, expert) = signed_in(&app, Role::Expert).await;
+        assert_eq!(expert.get("/talent").await.status(), 403);
+        assert_eq!(expert.get(&format!("/talent/{slug}")).await.status(), 403);
     }
-    assert_eq!(scout.get("/talent/nothing").await.status(), 404);
-    let (_, expert) = signed_in(&app, Role::Expert).await;
-    assert_eq!(expert.get("/talent").await.status(), 403);
-    assert_eq!(expert.get(&format!("/talent/{slug}")).await.status(), 403);
-});
+);
 
 on_both_databases!(an_admin_gives_roles_and_the_log_says_so, |app| async move {
     let (admin, browser) = signed_in(&app, Role::Admin).await;
@@ -360,15 +529,31 @@ on_both_databases!(an_admin_gives_roles_and_the_log_says_so, |app| async move {
     let change = format!("/console/users/{name}/role");
     let answer = browser.post(&change, &[("role", "organizer")]).await;
     assert_eq!(answer.status(), 303);
-    assert!(browser.page("/console/users").await.contains("has the role organizer"));
+    assert!(
+        browser
+            .page("/console/users")
+            .await
+            .contains("has the role organizer")
+    );
     // Their open session has it at once.
     assert_eq!(theirs.get("/console").await.status(), 200);
-    assert_eq!(theirs.post(&change, &[("role", "admin")]).await.status(), 403);
+    assert_eq!(
+        theirs.post(&change, &[("role", "admin")]).await.status(),
+        403
+    );
 
     let own = format!("/console/users/{}/role", admin.user.username);
     browser.post(&own, &[("role", "expert")]).await;
-    assert!(browser.page("/console/users").await.contains("another admin has to change"));
-    assert_eq!(browser.post(&change, &[("role", "king")]).await.status(), 400);
+    assert!(
+        browser
+            .page("/console/users")
+            .await
+            .contains("another admin has to change")
+    );
+    assert_eq!(
+        browser.post(&change, &[("role", "king")]).await.status(),
+        400
+    );
 
     let logged: Vec<(Option<i64>, String, String)> = app
         .state
@@ -383,7 +568,11 @@ on_both_databases!(an_admin_gives_roles_and_the_log_says_so, |app| async move {
         })
         .await
         .unwrap();
-    let expected = (Some(admin.user.id), format!("user:{name}"), "expert to organizer".to_owned());
+    let expected = (
+        Some(admin.user.id),
+        format!("user:{name}"),
+        "expert to organizer".to_owned(),
+    );
     assert_eq!(logged, [expected]);
     let role = app
         .state
@@ -395,37 +584,68 @@ on_both_databases!(an_admin_gives_roles_and_the_log_says_so, |app| async move {
     assert_eq!(role, Role::Organizer);
 });
 
-on_both_databases!(a_dataset_file_comes_whole_in_ranges_or_not_at_all, |app| async move {
-    let organizer = app.account(Role::Organizer).await;
-    app.publish_sample_dataset(&organizer, "laps").await;
-    let path = "/datasets/laps/files/data.csv?version=1";
-    let whole = app.get(path).send().await.unwrap();
-    assert_eq!(whole.status(), 200);
-    let etag = whole.headers()["etag"].clone();
-    let length = whole.headers()["content-length"].clone();
-    assert_eq!(whole.headers()["content-type"], "text/csv; charset=utf-8");
-    let bytes = whole.bytes().await.unwrap();
-    assert!(bytes.starts_with(b"driver,age,lap,seconds\n"));
+on_both_databases!(
+    a_dataset_file_comes_whole_in_ranges_or_not_at_all,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        app.publish_sample_dataset(&organizer, "laps").await;
+        let path = "/datasets/laps/files/data.csv?version=1";
+        let whole = app.get(path).send().await.unwrap();
+        assert_eq!(whole.status(), 200);
+        let etag = whole.headers()["etag"].clone();
+        let length = whole.headers()["content-length"].clone();
+        assert_eq!(whole.headers()["content-type"], "text/csv; charset=utf-8");
+        let bytes = whole.bytes().await.unwrap();
+        assert!(bytes.starts_with(b"driver,age,lap,seconds\n"));
 
-    let part = app.get(path).header("Range", "bytes=7-9").send().await.unwrap();
-    assert_eq!(part.status(), 206);
-    assert_eq!(part.headers()["content-range"], format!("bytes 7-9/{}", bytes.len()));
-    assert_eq!(part.bytes().await.unwrap(), "age");
+        let part = app
+            .get(path)
+            .header("Range", "bytes=7-9")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(part.status(), 206);
+        assert_eq!(
+            part.headers()["content-range"],
+            format!("bytes 7-9/{}", bytes.len())
+        );
+        assert_eq!(part.bytes().await.unwrap(), "age");
 
-    let known = app.get(path).header("If-None-Match", etag.clone()).send().await.unwrap();
-    assert_eq!(known.status(), 304);
-    let head = reqwest::Client::new()
-        .head(format!("{}{path}", app.address))
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(head.status(), 200);
-    assert_eq!((&head.headers()["etag"], &head.headers()["content-length"]), (&etag, &length));
-    assert!(head.bytes().await.unwrap().is_empty());
+        let known = app
+            .get(path)
+            .header("If-None-Match", etag.clone())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(known.status(), 304);
+        let head = reqwest::Client::new()
+            .head(format!("{}{path}", app.address))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(head.status(), 200);
+        assert_eq!(
+            (&head.headers()["etag"], &head.headers()["content-length"]),
+            (&etag, &length)
+        );
+        assert!(head.bytes().await.unwrap().is_empty());
 
-    let beyond = app.get(path).header("Range", "bytes=99999999-").send().await.unwrap();
-    assert_eq!(beyond.status(), 416);
-    for missing in ["/datasets/laps/files/other.csv", "/datasets/laps/files/data.csv?version=2"] {
-        assert_eq!(app.get(missing).send().await.unwrap().status(), 404, "{missing}");
+        let beyond = app
+            .get(path)
+            .header("Range", "bytes=99999999-")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(beyond.status(), 416);
+        for missing in [
+            "/datasets/laps/files/other.csv",
+            "/datasets/laps/files/data.csv?version=2",
+        ] {
+            assert_eq!(
+                app.get(missing).send().await.unwrap().status(),
+                404,
+                "{missing}"
+            );
+        }
     }
-});
+);
