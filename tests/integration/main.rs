@@ -5,4 +5,6 @@ mod app;
 
 mod console_pages;
 mod laws;
+mod pages;
+mod permissions;
 mod schema;

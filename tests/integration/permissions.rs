@@ -149,7 +149,7 @@ on_both_databases!(what_is_not_in_the_table_is_not_served, |app| async move {
     ] {
         assert_eq!(browser.get(path).await.status(), 404, "{path}");
     }
-    assert_eq!(browser.post("/challenges", &[]).await.status(), 404);
+    assert_eq!(browser.post("/challenges", &[]).await.status(), 405);
     let unknown = app
         .get("/account")
         .bearer_auth("pdk_unknown")
