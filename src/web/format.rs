@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(scores(&[0.2134, 0.2201]), ["0.2134", "0.2201"]);
         assert_eq!(
             scores(&[0.213412, 0.213418, 0.22]),
-            ["0.213412", "0.213418", "0.220000"]
+            ["0.21341", "0.21342", "0.22000"]
         );
         assert_eq!(scores(&[48.2134, 51.0]), ["48.21", "51.00"]);
         // A tie needs no more digits than anything else.

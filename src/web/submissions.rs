@@ -241,7 +241,12 @@ impl StatusPart {
     }
 }
 
+/// Where the file is wrong; empty where the reason says so itself.
 fn position(submission: &Submission) -> String {
+    let reason = submission.reason.as_deref().unwrap_or_default();
+    if reason.starts_with("line ") {
+        return String::new();
+    }
     let line = submission.error_line.map(|line| format!("line {line}"));
     let column = submission
         .error_column

@@ -11,7 +11,7 @@ use super::super::format;
 use super::super::page::{FormProblem, Page, get, see_other_saying};
 use super::{Head, phase_now};
 use crate::accounts::permissions::Principal;
-use crate::challenges::challenge::{self, Challenge, Phase};
+use crate::challenges::challenge::{self, Challenge, Phase, PhaseState};
 use crate::challenges::limits::{LimitReached, remaining_today};
 use crate::challenges::submissions::{self, Admission, SubmitError};
 use crate::http::fault::Fault;
@@ -97,8 +97,17 @@ fn situation(
         Err(error @ (SubmitError::Challenge(_) | SubmitError::Database(_))) => Err(error.into()),
         Err(refusal) => {
             let (challenge, phases) = challenge::find(connection, principal, slug)?;
+            let phase = phase_now(&challenge, &phases, now)?.clone();
+            // Nobody is sent to the rules of a challenge that is over.
+            let refusal = match phase.state(now) {
+                PhaseState::Closed => SubmitError::Closed {
+                    phase: phase.name.clone(),
+                    at: phase.ends_at,
+                },
+                _ => refusal,
+            };
             Ok(Situation {
-                phase: phase_now(&challenge, &phases, now)?.clone(),
+                phase,
                 challenge,
                 admission: Err(refusal),
             })
@@ -257,7 +266,7 @@ async fn submit(
     };
     match sent.await {
         Ok(id) => {
-            let message = "Your entry is in the queue. This page follows it.";
+            let message = "Your entry was received.";
             Ok(see_other_saying(
                 &request,
                 &format!("/submissions/{id}"),
