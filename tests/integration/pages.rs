@@ -136,6 +136,13 @@ on_both_databases!(
         );
         let page = browser.page("/challenges/sample/submit").await;
         assert!(page.contains("The flag has fallen"));
+        let latecomer = app.visitor();
+        sign_up(&latecomer, "latecomer", "").await;
+        let page = latecomer.page("/challenges/sample/submit").await;
+        assert!(
+            page.contains("The flag has fallen"),
+            "nobody reads rules for nothing"
+        );
     }
 );
 
@@ -218,6 +225,41 @@ on_both_databases!(
             "damaged",
         )
         .await;
+    }
+);
+
+on_both_databases!(
+    the_data_of_a_challenge_can_be_downloaded,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        app.publish_sample_dataset(&organizer, "laps").await;
+        app.post_challenge(&organizer, |draft| draft.dataset = Some("laps".into()))
+            .await;
+        // A newer version is another challenge's data.
+        app.publish_sample_dataset(&organizer, "laps").await;
+        let browser = app.visitor();
+        let page = browser.page("/challenges/sample/data").await;
+        assert!(page.contains("Laps of a small school") && page.contains("CC-BY-4.0"));
+        let links: Vec<String> = page
+            .split("href=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .filter(|link| link.contains("/files/") || link.contains("sample-submission"))
+            .map(str::to_owned)
+            .collect();
+        assert!(links.len() >= 2, "{links:?}");
+        for link in links {
+            assert!(
+                !link.contains("/files/") || link.ends_with("?version=1"),
+                "{link}"
+            );
+            let file = browser.get(&link).await;
+            assert_eq!(file.status(), 200, "{link}");
+            assert!(header(&file, "content-disposition").starts_with("attachment"));
+            assert!(!file.bytes().await.unwrap().is_empty(), "{link}");
+        }
+        let card = browser.get("/datasets/laps?version=1").await;
+        assert_page(card, 200, "Laps of a small school").await;
     }
 );
 
