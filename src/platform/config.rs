@@ -220,7 +220,7 @@ fn decode_key(digits: &str) -> Result<Vec<u8>, ConfigurationError> {
                 .into(),
         )
     };
-    if digits.len() < 128 || digits.len() % 2 != 0 || !digits.is_ascii() {
+    if digits.len() < 128 || !digits.len().is_multiple_of(2) || !digits.is_ascii() {
         return Err(wrong());
     }
     (0..digits.len())

@@ -11,7 +11,7 @@ use super::paging::{self, Paging};
 use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
 use crate::http::fault::Fault;
-use crate::talent::board::{self, BoardError, BoardLine, BoardModel, RatedDriver, TalentBoard};
+use crate::talent::board::{self, BoardLine, BoardModel, RatedDriver, TalentBoard};
 
 /// A page of the list of talent boards.
 #[derive(Debug, Serialize, ToSchema)]
@@ -184,7 +184,7 @@ async fn read(house: &House, slug: &str, paging: &Paging) -> Result<BoardDetail,
     let asked = slug.to_owned();
     let found = house
         .database
-        .read(move |connection| Ok::<_, BoardError>(board::find(connection, &asked)?))
+        .read(move |connection| board::find(connection, &asked))
         .await?;
     let (line, board) =
         found.ok_or_else(|| Fault::not_found(format!("There is no talent board of `{slug}`.")))?;

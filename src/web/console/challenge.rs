@@ -9,9 +9,7 @@ use serde::Deserialize;
 
 use super::count;
 use crate::accounts::permissions::Principal;
-use crate::challenges::challenge::{
-    self as challenges, Challenge, ChallengeError, PhaseState, current_phase,
-};
+use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError, current_phase};
 use crate::challenges::leaderboard::{self, Board, Entry};
 use crate::challenges::submissions::{self, Submission, Verdict};
 use crate::challenges::workload;
@@ -156,9 +154,7 @@ pub async fn show(
             Ok::<_, Fault>(ChallengePage {
                 page,
                 is_draft,
-                may_publish_board: challenge.rates_drivers
-                    && !is_draft
-                    && phase.state(now) == PhaseState::Closed,
+                may_publish_board: challenge.rates_drivers && !is_draft,
                 teams: count(challenge.team_count),
                 total: count(workload.total()),
                 waiting: count(workload.waiting),
