@@ -162,6 +162,7 @@ fn the_release_can_be_described() {
         Role::Subject,
         Role::Feature,
         Role::Feature,
+        Role::Feature,
     ];
     assert_eq!(roles, expected);
 }

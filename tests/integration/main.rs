@@ -2,9 +2,12 @@
 //! `PADDOCK_TEST_POSTGRES_URL` is set, on that PostgreSQL.
 
 mod app;
+mod binary;
 
+mod command_line;
 mod console_pages;
 mod laws;
 mod pages;
 mod permissions;
+mod real_laps;
 mod schema;

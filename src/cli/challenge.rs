@@ -1,0 +1,282 @@
+//! `paddock challenge`: posts challenges from files, and scores predictions at home.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail, ensure};
+use clap::{Args, Subcommand};
+use toml::{Table, Value};
+
+use super::dataset::read_text;
+use super::output;
+use super::score::ScoreArgs;
+use super::settings::{self, Settings};
+use crate::challenges::challenge::{self, ChallengeDraft, ChallengeError, Listed, current_phase};
+use crate::challenges::posting;
+use crate::http::state::State;
+
+/// How many lines of a list are asked for at once.
+const PAGE: i64 = 200;
+
+/// Challenges: post, publish, look, and score predictions at home
+#[derive(Debug, Subcommand)]
+#[command(after_help = "Example:\n  \
+    paddock challenge create challenge.toml --solution solution.csv --owner karla --publish")]
+pub enum ChallengeCommand {
+    Create(CreateArguments),
+    /// Show a posted draft to everybody
+    #[command(after_help = "Example:\n  paddock challenge publish lap-times --owner karla")]
+    Publish {
+        /// Its address
+        slug: String,
+        /// Its organizer, or an admin
+        #[arg(long, value_name = "USER")]
+        owner: String,
+    },
+    /// List the challenges, drafts included
+    #[command(after_help = "Example:\n  paddock challenge list")]
+    List,
+    #[command(after_help = "Example:\n  \
+        paddock challenge score predictions.csv --solution solution.csv --metric rmse --metric mae")]
+    Score(ScoreArgs),
+}
+
+/// Post a challenge from a TOML file
+///
+/// The file names the challenge, its pages, its phases and how predictions are scored; see
+/// `datasets/championship/challenges` for two that work. Texts may stand beside it: `rules_file` in place
+/// of `rules` and `body_file` in place of a page's `body` name Markdown files, from the TOML file's folder.
+/// The challenge stays a draft until it is published.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    paddock challenge create challenge.toml --solution solution.csv --owner karla --publish")]
+pub struct CreateArguments {
+    /// The challenge, in TOML
+    file: PathBuf,
+    /// The hidden solution of each phase in their order, as CSV
+    #[arg(long = "solution", value_name = "FILE", required = true)]
+    solutions: Vec<PathBuf>,
+    /// The organizer who posts it
+    #[arg(long, value_name = "USER")]
+    owner: String,
+    /// Show it to everybody at once
+    #[arg(long)]
+    publish: bool,
+}
+
+pub async fn run(settings: &Settings, command: ChallengeCommand) -> anyhow::Result<()> {
+    match command {
+        ChallengeCommand::Create(arguments) => create(settings, arguments).await,
+        ChallengeCommand::Publish { slug, owner } => publish(&settings.open()?, slug, &owner).await,
+        ChallengeCommand::List => list(&settings.open()?).await,
+        ChallengeCommand::Score(arguments) => super::score::run(arguments),
+    }
+}
+
+/// Reads a challenge from TOML whose texts may stand in other files, which `read` reads.
+pub fn parse_draft(
+    text: &str,
+    read: impl Fn(&str) -> anyhow::Result<String>,
+) -> anyhow::Result<ChallengeDraft> {
+    let mut draft: Table = text.parse()?;
+    take_text(&mut draft, "rules_file", "rules", &read)?;
+    if let Some(Value::Array(pages)) = draft.get_mut("pages") {
+        for page in pages.iter_mut().filter_map(Value::as_table_mut) {
+            take_text(page, "body_file", "body", &read)?;
+        }
+    }
+    Ok(with_text_dates(Value::Table(draft)).try_into()?)
+}
+
+/// Replaces a key that names a file by the file's text.
+fn take_text(
+    table: &mut Table,
+    file_key: &str,
+    text_key: &str,
+    read: impl Fn(&str) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    let Some(file) = table.remove(file_key) else {
+        return Ok(());
+    };
+    let name = file
+        .as_str()
+        .ok_or_else(|| anyhow!("{file_key}: name a file, in quotation marks"))?;
+    ensure!(
+        !table.contains_key(text_key),
+        "{file_key} and {text_key} both say it; keep one of the two"
+    );
+    let text = read(name).with_context(|| file_key.to_owned())?;
+    table.insert(text_key.to_owned(), Value::String(text));
+    Ok(())
+}
+
+/// TOML has dates of its own; the draft reads them as JSON writes them.
+fn with_text_dates(value: Value) -> Value {
+    match value {
+        Value::Datetime(date) => Value::String(date.to_string()),
+        Value::Array(values) => Value::Array(values.into_iter().map(with_text_dates).collect()),
+        Value::Table(table) => Value::Table(
+            table
+                .into_iter()
+                .map(|(key, value)| (key, with_text_dates(value)))
+                .collect(),
+        ),
+        other => other,
+    }
+}
+
+async fn create(settings: &Settings, arguments: CreateArguments) -> anyhow::Result<()> {
+    let folder = arguments.file.parent().unwrap_or(Path::new("")).to_owned();
+    let draft = parse_draft(&read_text(&arguments.file)?, |name| {
+        read_text(&folder.join(name))
+    })
+    .with_context(|| arguments.file.display().to_string())?;
+    for solution in &arguments.solutions {
+        if !solution.is_file() {
+            bail!("there is no solution file {}", solution.display());
+        }
+    }
+    let state = settings.open()?;
+    let owner = settings::organizer(&state, &arguments.owner).await?;
+    let slug = draft.slug.clone();
+    let now = state.clock.now();
+    posting::post(
+        &state.database,
+        &state.storage,
+        now,
+        &owner,
+        draft,
+        arguments.solutions,
+    )
+    .await?;
+    if arguments.publish {
+        return publish(&state, slug, &owner.username).await;
+    }
+    output::line(format!(
+        "Posted {slug} as a draft. Publish it: paddock challenge publish {slug} --owner {}",
+        owner.username
+    ))?;
+    Ok(())
+}
+
+async fn publish(state: &State, slug: String, owner: &str) -> anyhow::Result<()> {
+    let principal = settings::principal(state, owner).await?;
+    let now = state.clock.now();
+    let name = slug.clone();
+    state
+        .database
+        .write(move |connection| challenge::publish(connection, now, &principal, &name))
+        .await
+        .map_err(|error: ChallengeError| error)?;
+    output::line(format!(
+        "Published {}/challenges/{slug}",
+        state.config.public_url()
+    ))?;
+    Ok(())
+}
+
+async fn list(state: &State) -> anyhow::Result<()> {
+    let now = state.clock.now();
+    let mut rows = Vec::new();
+    let mut before = None;
+    loop {
+        let page = state
+            .database
+            .read(move |connection| challenge::list(connection, Listed::All, before, PAGE))
+            .await
+            .map_err(|error: ChallengeError| error)?;
+        let Some((last, _)) = page.last() else { break };
+        before = Some(last.id);
+        rows.extend(page.into_iter().map(|(challenge, phases)| {
+            let phase = current_phase(&phases, now);
+            let metric = phase
+                .map(|phase| phase.metric.to_string())
+                .unwrap_or_default();
+            let state = match (challenge.published_at, phase) {
+                (Some(_), Some(phase)) => phase.state(now).to_string(),
+                _ => "draft".to_owned(),
+            };
+            [
+                challenge.slug,
+                state,
+                metric,
+                challenge.team_count.to_string(),
+                challenge.title,
+            ]
+        }));
+    }
+    output::table(["SLUG", "STATE", "METRIC", "TEAMS", "TITLE"], &rows)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datasets::anonymize::policy::Policy;
+    use crate::datasets::split::SplitPlan;
+
+    const DRAFT: &str = r#"
+        slug = "lap-times"
+        title = "Lap times"
+        tagline = "Predict them"
+        rules_file = "rules.md"
+        [prediction_format]
+        id_column = "id"
+        columns = [{ name = "lap_time", kind = "number" }]
+        [[pages]]
+        slug = "overview"
+        title = "Overview"
+        body_file = "overview.md"
+        [[phases]]
+        name = "Season"
+        starts_at = 2026-11-01T00:00:00Z
+        ends_at = 2026-12-01T00:00:00Z
+        metric = "mae"
+        submissions_per_day = 5
+        submissions_total = 50
+        [phases.solution]
+        id_column = "id"
+        target_column = "lap_time"
+    "#;
+
+    #[test]
+    fn texts_come_from_the_files_beside_and_dates_may_be_tomls_own() {
+        let draft = parse_draft(DRAFT, |name| Ok(format!("the text of {name}"))).unwrap();
+        assert_eq!(draft.rules, "the text of rules.md");
+        assert_eq!(draft.pages[0].body, "the text of overview.md");
+        assert_eq!(
+            draft.phases[0].ends_at.to_rfc3339(),
+            "2026-12-01T00:00:00+00:00"
+        );
+        draft.check().unwrap();
+    }
+
+    #[test]
+    fn the_files_in_the_documentation_are_understood() {
+        let documentation = include_str!("../../docs/challenge-files.md");
+        let files: Vec<&str> = documentation
+            .split("```toml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
+        let [policy, split, draft] = files[..] else {
+            panic!("{} files instead of three", files.len());
+        };
+        Policy::parse(policy).unwrap();
+        let split: SplitPlan = toml::from_str(split).unwrap();
+        assert_eq!(split.public.group.as_deref(), Some("driver_id"));
+        let draft = parse_draft(draft, |name| Ok(format!("the text of {name}"))).unwrap();
+        draft.check().unwrap();
+    }
+
+    #[test]
+    fn a_text_that_is_given_twice_or_missing_is_named() {
+        let twice = DRAFT.replace("rules_file", "rules = \"none\"\n        rules_file");
+        let error = parse_draft(&twice, |_| Ok(String::new())).unwrap_err();
+        assert!(
+            error.to_string().contains("rules_file and rules"),
+            "{error}"
+        );
+        let error = parse_draft(DRAFT, |name| bail!("{name} cannot be read")).unwrap_err();
+        assert_eq!(format!("{error:#}"), "rules_file: rules.md cannot be read");
+    }
+}
