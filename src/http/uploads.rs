@@ -89,6 +89,12 @@ pub async fn receive_form_keeping(
         while let Some(mut field) = form.try_next().await.map_err(broken_form)? {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "file" {
+                if name != "description" {
+                    return Err(Fault::invalid(
+                        &name,
+                        "there is no such field; send `file` and, if you like, `description`",
+                    ));
+                }
                 let text = read_text(&name, &mut field).await?;
                 texts.insert(name, text);
                 continue;

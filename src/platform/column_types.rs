@@ -27,10 +27,11 @@ pub fn json_text<T: Serialize>(value: &T) -> Result<String, DatabaseError> {
         .map_err(|error| diesel::result::Error::SerializationError(error.into()).into())
 }
 
-/// Gives an enum of unit variants one name for the database, the API and the pages alike.
+/// Gives an enum of unit variants one name for the database, the API and the pages alike. (The name is
+/// matched as a token, not as a literal: only so can the derive of `ToSchema` read it.)
 #[macro_export]
 macro_rules! text_enum {
-    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $text:tt),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
                  utoipa::ToSchema, diesel::expression::AsExpression, diesel::deserialize::FromSqlRow)]

@@ -4,6 +4,7 @@
 mod app;
 mod binary;
 
+mod api;
 mod command_line;
 mod console_pages;
 mod laws;
@@ -11,3 +12,4 @@ mod pages;
 mod permissions;
 mod real_laps;
 mod schema;
+mod worker_api;

@@ -343,7 +343,22 @@ pub async fn sample_submission(
 pub struct AcceptRules {
     /// The version that was read.
     #[schema(minimum = 1)]
+    #[serde(deserialize_with = "whole")]
     rules_version: i32,
+}
+
+/// A whole number, however it is written: to JSON 1.0 and 1 are the same.
+fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i32, D::Error> {
+    let number = f64::deserialize(deserializer)?;
+    // Every whole number of this range is exact in both types.
+    let whole = number as i32;
+    if f64::from(whole) == number {
+        Ok(whole)
+    } else {
+        Err(serde::de::Error::custom(
+            "rules_version: send a whole number, as the challenge has it",
+        ))
+    }
 }
 
 /// Accepts the rules
@@ -416,7 +431,8 @@ fn rules_changed(slug: &str, current: i32) -> Fault {
 }
 
 /// A challenge and its solutions.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "describes the form to the reader of the API's description"

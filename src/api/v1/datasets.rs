@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::forms;
+use super::forms::{self, FileBody};
 use super::paging::{self, Paging};
 use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
@@ -272,12 +272,12 @@ fn no_such_dataset(slug: &str, version: Option<i32>) -> Fault {
     ),
     responses(
         (status = 200, description = "The file", content(
-            (String = "text/csv"),
-            (Vec<u8> = "application/vnd.apache.parquet"),
+            (FileBody = "text/csv"),
+            (FileBody = "application/vnd.apache.parquet"),
         )),
         (status = 206, description = "The range that was asked for", content(
-            (String = "text/csv"),
-            (Vec<u8> = "application/vnd.apache.parquet"),
+            (FileBody = "text/csv"),
+            (FileBody = "application/vnd.apache.parquet"),
         )),
         (status = 304, description = "The caller's copy is the newest"),
     ),
@@ -310,7 +310,8 @@ pub async fn file(
 }
 
 /// A dataset to publish.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "describes the form to the reader of the API's description"

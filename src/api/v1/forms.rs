@@ -6,9 +6,28 @@ use actix_web::web::Payload;
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::TryStreamExt;
 use tempfile::NamedTempFile;
+use utoipa::openapi::schema::SchemaType;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::http::fault::Fault;
 use crate::http::uploads::{self, TextFields};
+
+/// A file as a body: bytes, whatever they spell. As OpenAPI 3.1 wants it for raw bytes, their schema has no
+/// type.
+pub struct FileBody;
+
+impl PartialSchema for FileBody {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::AnyValue)
+            .description(Some("The bytes of a file."))
+            .min_length(Some(1))
+            .into()
+    }
+}
+
+impl ToSchema for FileBody {}
 
 /// What a form held.
 pub struct Received {

@@ -23,6 +23,10 @@ pub struct BoardQuery {
     #[param(value_type = Option<i32>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<String>,
     /// The `next` of the page before.
+    // Position, rank, the bits of a finite key, microseconds, team: what `Cursor` reads.
+    #[param(
+        pattern = r"^[0-9]{1,18}\.[0-9]{1,18}\.([0-9a-f]{1,15}|[0-689a-e][0-9a-f]{15}|[7f][0-9a-e][0-9a-f]{14}|[7f]f[0-9a-e][0-9a-f]{13})\.-?[0-9]{1,17}\.[0-9]{1,18}$"
+    )]
     after: Option<String>,
     /// Which split's scores. The private ones are shown when the phase is over; until then the public
     /// board is answered. Without it: the one that counts now.

@@ -8,9 +8,11 @@ use actix_web::web::{Json, Path, Payload, Query};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::ObjectBuilder;
+use utoipa::openapi::schema::SchemaType;
 use utoipa::{IntoParams, ToSchema};
 
-use super::forms;
+use super::forms::{self, FileBody};
 use super::leaderboard::choose_phase;
 use super::paging;
 use crate::accounts::permissions::Principal;
@@ -153,18 +155,29 @@ pub async fn list(
 }
 
 /// A predictions file and what its team says about it.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(
     dead_code,
     reason = "describes the form to the reader of the API's description"
 )]
 pub struct SubmissionForm {
     /// CSV or Parquet, as the challenge's `prediction_format` says.
-    #[schema(value_type = String, format = Binary, content_media_type = "text/csv")]
+    #[schema(value_type = String, format = Binary, min_length = 1)]
     file: Vec<u8>,
     /// A note for the team itself.
-    #[schema(max_length = 1000)]
+    #[schema(schema_with = note)]
     description: Option<String>,
+}
+
+/// Without a type: a part of a form is text, whatever it spells.
+fn note() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::AnyValue)
+        .description(Some(format!(
+            "A note for the team itself, of at most {} characters.",
+            submissions::DESCRIPTION_LIMIT
+        )))
 }
 
 /// Sends a submission
@@ -178,8 +191,8 @@ pub struct SubmissionForm {
         description = "The predictions",
         content(
             (SubmissionForm = "multipart/form-data"),
-            (String = "text/csv"),
-            (Vec<u8> = "application/vnd.apache.parquet"),
+            (FileBody = "text/csv"),
+            (FileBody = "application/vnd.apache.parquet"),
         ),
     ),
     responses(

@@ -9,6 +9,7 @@ use actix_web::web::{Json, Path, Query};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::forms::FileBody;
 use crate::accounts::permissions::{Principal, Refusal};
 use crate::api::{Answer, House};
 use crate::http::fault::Fault;
@@ -105,7 +106,7 @@ pub async fn report(
     tag = "worker",
     params(("run" = i64, Path, description = "The run"), Attempt),
     responses(
-        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The file", body = FileBody, content_type = "application/octet-stream"),
         (status = 409, description = "The lease was lost."),
     ),
 )]
@@ -120,7 +121,7 @@ pub async fn submission(house: House, run: Path<i64>, attempt: Query<Attempt>) -
     get, path = "/api/v1/worker/runs/{run}/solution", operation_id = "get_run_solution", tag = "worker",
     params(("run" = i64, Path, description = "The run"), Attempt),
     responses(
-        (status = 200, description = "The file", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 200, description = "The file", body = FileBody, content_type = "application/octet-stream"),
         (status = 409, description = "The lease was lost."),
     ),
 )]
