@@ -11,6 +11,7 @@ mod challenges;
 mod championship;
 mod people;
 
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -111,6 +112,14 @@ async fn prepare(state: &State, folder: &Path) -> anyhow::Result<()> {
     waiting.finish(publish_board(state, &principal).await?)?;
     access.challenges = slugs;
     access.finish()?;
+    match announce(&access) {
+        // Whoever waited for the address may have stopped reading; the server serves on.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        announced => Ok(announced?),
+    }
+}
+
+fn announce(access: &Access) -> io::Result<()> {
     output::line(format!("\nReady: {}\n", access.base_url))?;
     let rows: Vec<[String; 3]> = access
         .accounts
@@ -127,8 +136,7 @@ async fn prepare(state: &State, folder: &Path) -> anyhow::Result<()> {
     output::line(format!(
         "\nAPI tokens: {}. Ctrl-C stops.",
         access.path().display()
-    ))?;
-    Ok(())
+    ))
 }
 
 /// Sends every baseline that its team has not sent yet, and waits for the worker.
