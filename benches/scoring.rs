@@ -91,7 +91,7 @@ fn score_with_hash_map(rows: &HashMap<String, (f64, bool)>, predictions: &[u8]) 
         counts[split] += 1.0;
     }
     assert_eq!(seen.len(), rows.len());
-    [0, 1].map(|split| (sums[split] / counts[split] as f64).sqrt())
+    [0, 1].map(|split| (sums[split] / counts[split]).sqrt())
 }
 
 fn predictions_csv(criterion: &mut Criterion) {

@@ -664,7 +664,7 @@ on_both_databases!(every_route_of_the_api_is_described, |app| async move {
     assert_eq!(described, served);
     // What is described is also registered: only a handler or the guard before it can refuse so.
     for (method, path) in &served {
-        let address = path.replace('{', "").replace('}', "");
+        let address = path.replace(['{', '}'], "");
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let url = format!("{}{address}", app.address);
         let status = answer(reqwest::Client::new().request(method, url))
