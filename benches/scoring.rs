@@ -81,7 +81,7 @@ fn score_with_hash_map(rows: &HashMap<String, (f64, bool)>, predictions: &[u8]) 
     let mut seen = HashMap::with_capacity(rows.len());
     let mut reader = csv::Reader::from_reader(predictions);
     let mut record = csv::StringRecord::new();
-    let (mut sums, mut counts) = ([0.0; 2], [0.0; 2]);
+    let (mut sums, mut counts) = ([0.0_f64; 2], [0.0_f64; 2]);
     while reader.read_record(&mut record).expect("a CSV row") {
         let (target, is_public) = rows[&record[0]];
         let prediction: f64 = record[1].parse().expect("a number");
