@@ -14,10 +14,11 @@ use tracing_actix_web::TracingLogger;
 
 use crate::accounts::sessions::DatabaseSessions;
 use crate::challenges::dispatch::LocalWorker;
-use crate::http::guard::guard;
+use crate::http::guard::{guard, secure};
 use crate::http::measure::{keep_up, measure};
 use crate::http::state::State;
 use crate::scoring::worker::Worker;
+use crate::web::errors::faults_as_pages;
 
 /// The name of the session cookie.
 pub const SESSION_COOKIE: &str = "paddock";
@@ -34,7 +35,7 @@ pub async fn serve(
         tokio::spawn(keep_up(recorded, stop.clone()));
     }
     let key = Key::try_from(state.config.session_key()?.as_slice())?;
-    let secure = state.config.public_url().starts_with("https://");
+    let over_https = state.config.public_url().starts_with("https://");
     let session_days = i64::from(state.config.session_days);
     let server = HttpServer::new(move || {
         let sessions = DatabaseSessions {
@@ -44,7 +45,7 @@ pub async fn serve(
         let lifecycle = PersistentSession::default().session_ttl(Duration::days(session_days));
         let sessions = SessionMiddleware::builder(sessions, key.clone())
             .cookie_name(SESSION_COOKIE.to_owned())
-            .cookie_secure(secure)
+            .cookie_secure(over_https)
             .cookie_http_only(true)
             .cookie_same_site(SameSite::Lax)
             .session_lifecycle(lifecycle)
@@ -55,6 +56,8 @@ pub async fn serve(
             .configure(crate::api::configure)
             .configure(crate::web::configure)
             .wrap(from_fn(guard))
+            .wrap(from_fn(faults_as_pages))
+            .wrap(from_fn(secure))
             .wrap(sessions)
             .wrap(Compress::default())
             .wrap(from_fn(measure))

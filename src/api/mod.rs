@@ -2,7 +2,7 @@
 //!
 //! Handlers are thin: they parse, call one function of a room, and answer. No SQL, no rules. May
 //! touch: every room's public functions. [`house`] is what operators and their machines ask of the
-//! server itself, [`openapi`] describes it all. Start reading at [`v1`].
+//! server itself, [`openapi()`] describes it all. Start reading at [`v1`].
 
 pub mod house;
 pub mod openapi;

@@ -4,13 +4,13 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::draft::{ChallengeDraft, check_pages};
 use super::limits::Limits;
 use crate::accounts::permissions::Principal;
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::{Json, json_text};
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
 use crate::platform::schema::{challenge_pages, challenges, datasets, phases, releases};
-use crate::platform::slug::is_slug;
 use crate::platform::storage::{StorageError, Stored};
 use crate::scoring::metrics::Metric;
 use crate::scoring::predictions::PredictionFormat;
@@ -122,62 +122,6 @@ pub struct Page {
     pub body: String,
 }
 
-/// What an organizer writes to post a challenge: a form of the console, a TOML file of the command
-/// line, or JSON of the API. Solutions travel beside it.
-#[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChallengeDraft {
-    /// Its address: lower-case letters, digits and hyphens.
-    pub slug: String,
-    /// Its name.
-    pub title: String,
-    /// What it asks, in a sentence.
-    pub tagline: String,
-    /// The slug of the dataset whose newest release its competitors work with.
-    #[serde(default)]
-    pub dataset: Option<String>,
-    /// Whether its predictions rate drivers.
-    #[serde(default)]
-    pub rates_drivers: bool,
-    /// What a predictions file must hold.
-    pub prediction_format: PredictionFormat,
-    /// The rules, in Markdown.
-    pub rules: String,
-    /// Its pages; the first is the overview.
-    #[serde(default)]
-    pub pages: Vec<Page>,
-    /// Its phases in order.
-    pub phases: Vec<PhaseDraft>,
-}
-
-/// A phase as an organizer writes it.
-#[derive(Debug, Clone, Deserialize, Serialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PhaseDraft {
-    /// Its name.
-    pub name: String,
-    /// When it begins.
-    pub starts_at: DateTime<Utc>,
-    /// When it ends.
-    pub ends_at: DateTime<Utc>,
-    /// How submissions are scored: a key of the metric catalogue.
-    #[schema(value_type = String, example = "rmse")]
-    pub metric: Metric,
-    /// Counted submissions a day and team.
-    pub submissions_per_day: u32,
-    /// Counted submissions in the phase and team.
-    pub submissions_total: u32,
-    /// The largest file that is accepted, in bytes.
-    #[serde(default = "default_max_bytes")]
-    pub max_bytes: u64,
-    /// How the solution is read and split.
-    pub solution: SolutionSpec,
-}
-
-fn default_max_bytes() -> u64 {
-    64 << 20
-}
-
 /// A solution that was checked and stored, with the sample submission made from it.
 #[derive(Debug, Clone)]
 pub struct StoredSolution {
@@ -220,69 +164,14 @@ impl From<diesel::result::Error> for ChallengeError {
     }
 }
 
-fn invalid<T>(field: impl Into<String>, problem: impl Into<String>) -> Result<T, ChallengeError> {
+pub(super) fn invalid<T>(
+    field: impl Into<String>,
+    problem: impl Into<String>,
+) -> Result<T, ChallengeError> {
     Err(ChallengeError::Invalid {
         field: field.into(),
         problem: problem.into(),
     })
-}
-
-impl ChallengeDraft {
-    /// Checks what can be checked without the database and the solutions.
-    pub fn check(&self) -> Result<(), ChallengeError> {
-        if !is_slug(&self.slug) {
-            return invalid("slug", "use 2 to 60 lower-case letters, digits and hyphens");
-        }
-        for (field, text, most) in [("title", &self.title, 120), ("tagline", &self.tagline, 300)] {
-            if text.trim().is_empty() || text.chars().count() > most {
-                return invalid(field, format!("write 1 to {most} characters"));
-            }
-        }
-        if self.rules.trim().is_empty() {
-            return invalid("rules", "write the rules that competitors accept");
-        }
-        if self.phases.is_empty() {
-            return invalid("phases", "a challenge needs at least one phase");
-        }
-        for (index, phase) in self.phases.iter().enumerate() {
-            let field = |name: &str| format!("phases[{index}].{name}");
-            if phase.name.trim().is_empty() {
-                return invalid(field("name"), "name the phase");
-            }
-            if phase.ends_at <= phase.starts_at {
-                return invalid(field("ends_at"), "a phase ends after it starts");
-            }
-            if index > 0 && phase.starts_at < self.phases[index - 1].ends_at {
-                return invalid(
-                    field("starts_at"),
-                    "a phase starts when the one before it is over",
-                );
-            }
-            if phase.submissions_per_day == 0 || phase.submissions_total == 0 {
-                return invalid(
-                    field("submissions_per_day"),
-                    "allow at least one submission",
-                );
-            }
-            if !(1..=(1 << 30)).contains(&phase.max_bytes) {
-                return invalid(field("max_bytes"), "allow from 1 byte to 1 GiB");
-            }
-        }
-        check_pages(&self.pages)
-    }
-}
-
-fn check_pages(pages: &[Page]) -> Result<(), ChallengeError> {
-    for (index, page) in pages.iter().enumerate() {
-        let same = |other: &Page| other.slug == page.slug;
-        if !is_slug(&page.slug) || pages[..index].iter().any(same) {
-            return invalid(
-                format!("pages[{index}].slug"),
-                "use lower-case letters, digits and hyphens, and each slug once",
-            );
-        }
-    }
-    Ok(())
 }
 
 /// Posts a draft: nobody but its organizer sees it until it is published. `solutions` are in the

@@ -1,14 +1,16 @@
 //! Challenges: the contest and its rules.
 //!
-//! [`challenge`] is what an organizer posts ([`posting`] checks its solutions), [`membership`] who takes part, [`submissions`] what they
-//! send and whether it is accepted ([`limits`]), [`dispatch`] hands runs to workers and takes their
-//! reports, [`leaderboard`] ranks.
+//! [`draft`] is what an organizer writes, [`posting`] tries its solutions, [`challenge`] keeps it.
+//! [`membership`] is who takes part, [`submissions`] what they send and whether it is accepted
+//! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports, [`leaderboard`] ranks, and
+//! [`workload`] tells an organizer what waits.
 //!
 //! May touch: `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
 //! [`submissions`].
 
 pub mod challenge;
 pub mod dispatch;
+pub mod draft;
 pub mod leaderboard;
 pub mod limits;
 pub mod membership;

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::challenge::{ChallengeDraft, ChallengeError, PhaseDraft, StoredSolution, create};
+use super::challenge::{ChallengeError, StoredSolution, create};
+use super::draft::{ChallengeDraft, PhaseDraft};
 use crate::accounts::users::User;
 use crate::platform::database::{Database, DatabaseError};
 use crate::platform::storage::{Area, Storage, StorageError};

@@ -10,7 +10,8 @@ use super::dataset::read_text;
 use super::output;
 use super::score::ScoreArgs;
 use super::settings::{self, Settings};
-use crate::challenges::challenge::{self, ChallengeDraft, ChallengeError, Listed, current_phase};
+use crate::challenges::challenge::{self, ChallengeError, Listed, current_phase};
+use crate::challenges::draft::ChallengeDraft;
 use crate::challenges::posting;
 use crate::http::state::State;
 

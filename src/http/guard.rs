@@ -110,7 +110,7 @@ pub async fn guard(
             ServiceResponse::new(request, response)
         }
     };
-    Ok(secured(crate::web::errors::as_page(response)))
+    Ok(response)
 }
 
 async fn admit(request: &ServiceRequest) -> Result<Principal, Fault> {
@@ -254,7 +254,12 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
     ),
 ];
 
-fn secured(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+/// The middleware that puts the security headers on every answer, whoever made it.
+pub async fn secure(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         headers.insert(
@@ -262,5 +267,5 @@ fn secured(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
             HeaderValue::from_static(value),
         );
     }
-    response
+    Ok(response)
 }

@@ -1,9 +1,10 @@
 //! Faults as pages: everywhere but where programs ask.
 
-use actix_web::body::BoxBody;
-use actix_web::dev::ServiceResponse;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpResponse};
 use askama::Template;
 use tracing_actix_web::RequestId;
@@ -33,8 +34,15 @@ struct ErrorPage {
     reference: String,
 }
 
-/// Shows a fault as a page where the caller is a person.
-pub fn as_page(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+/// The middleware that shows a fault as a page where the caller is a person.
+pub async fn faults_as_pages(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    Ok(as_page(next.call(request).await?.map_into_boxed_body()))
+}
+
+fn as_page(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let for_program = FOR_PROGRAMS
         .iter()
         .any(|path| response.request().path().starts_with(path));

@@ -8,7 +8,7 @@ use paddock::accounts::permissions::RULES;
 use paddock::accounts::tokens::Scope;
 use paddock::accounts::users::Role;
 use paddock::api::openapi::described_path;
-use paddock::challenges::challenge::PhaseDraft;
+use paddock::challenges::draft::PhaseDraft;
 use reqwest::{Method, RequestBuilder, Response, multipart};
 use serde_json::{Value, json};
 

@@ -15,8 +15,9 @@ use super::paging::{self, Paging};
 use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
 use crate::challenges::challenge::{
-    self, Challenge, ChallengeDraft, ChallengeError, Listed, Page, Phase, PhaseState, current_phase,
+    self, Challenge, ChallengeError, Listed, Page, Phase, PhaseState, current_phase,
 };
+use crate::challenges::draft::ChallengeDraft;
 use crate::challenges::limits::{Used, remaining_today};
 use crate::challenges::{membership, posting, submissions};
 use crate::datasets::catalogue;

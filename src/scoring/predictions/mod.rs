@@ -1,7 +1,7 @@
 //! A submitted predictions file: checked row by row against the solution, then scored.
 //!
 //! [`PredictionFormat`] says what a file must hold, [`read_predictions`] reads it and puts its columns
-//! into the order of the [`Solution`]'s rows, and [`score`] compares the two. The first problem in the
+//! into the order of the [`Solution`]'s rows, and [`score()`] compares the two. The first problem in the
 //! file becomes a [`PredictionsError`] that names line, column and remedy. Pure: bytes in, values out.
 
 mod csv;

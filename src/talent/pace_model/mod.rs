@@ -1,6 +1,6 @@
 //! The pace model: how fast each driver is, once kart, day and track are taken out.
 //!
-//! Pure: laps in, maximum with intervals out. [`clean_laps`] says which laps tell something about
+//! Pure: laps in, maximum with intervals out. [`clean_laps()`] says which laps tell something about
 //! pace, and [`fit`] fits the mixed model
 //!
 //! ```text

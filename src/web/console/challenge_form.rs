@@ -11,9 +11,8 @@ use rand::RngExt;
 use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
-use crate::challenges::challenge::{
-    ChallengeDraft, ChallengeError, Page as ChallengePage, PhaseDraft,
-};
+use crate::challenges::challenge::{ChallengeError, Page as ChallengePage};
+use crate::challenges::draft::{ChallengeDraft, PhaseDraft};
 use crate::challenges::posting;
 use crate::datasets::catalogue::{self, DatasetLine, Listed};
 use crate::http::fault::Fault;
