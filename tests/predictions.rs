@@ -21,7 +21,9 @@ use paddock::scoring::predictions::{
     ColumnKind, FileFormat, FileScore, FormatError, PredictionColumn, PredictionFormat,
     Predictions, ScoreError, read_csv, read_parquet, read_predictions, score, score_files,
 };
-use paddock::scoring::solution::{Solution, SolutionFormat, Split, SplitError, TargetKind};
+use paddock::scoring::solution::{
+    SampleNumbers, Solution, SolutionFormat, Split, SplitError, TargetKind,
+};
 
 fn column(name: &str, kind: ColumnKind) -> PredictionColumn {
     PredictionColumn {
@@ -869,7 +871,7 @@ fn a_sample_submission_is_valid_and_sorted_by_id() {
     let truth = solution("id,y\n10,5\n9,4\n100,3\n");
     let mut written = Vec::new();
     truth
-        .write_sample_submission(&format(), &mut written)
+        .write_sample_submission(&format(), SampleNumbers::Zero, &mut written)
         .unwrap();
     assert_eq!(
         String::from_utf8(written.clone()).unwrap(),
@@ -877,12 +879,20 @@ fn a_sample_submission_is_valid_and_sorted_by_id() {
     );
     let predictions = read_csv(&*written, &format(), &truth).unwrap();
     assert_eq!(predictions.columns()[1], [0.5; 3]);
+    let mut told_apart = Vec::new();
+    truth
+        .write_sample_submission(&format(), SampleNumbers::Place, &mut told_apart)
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(told_apart).unwrap(),
+        "id,lap_time,rain,track\n9,1,0.5,dry\n10,2,0.5,dry\n100,3,0.5,dry\n"
+    );
 
     let classes = ["a", "b", "c", "d"].map(|name| column(name, ColumnKind::Probability));
     let probabilities = PredictionFormat::new("id", classes.to_vec()).unwrap();
     let mut written = Vec::new();
     solution("id,y\n\"x,\"\"1\"\"\",0\n")
-        .write_sample_submission(&probabilities, &mut written)
+        .write_sample_submission(&probabilities, SampleNumbers::Zero, &mut written)
         .unwrap();
     assert_eq!(
         String::from_utf8(written).unwrap(),

@@ -68,7 +68,7 @@ pub struct Phase {
     pub solution_rows: i64,
     /// How the solution is read and split.
     pub solution_format: SolutionSpec,
-    /// The content hash of a valid submission of constant predictions.
+    /// The content hash of a valid submission that knows nothing.
     pub sample_sha256: String,
     /// Its size.
     pub sample_bytes: u64,

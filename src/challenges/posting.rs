@@ -14,7 +14,7 @@ use crate::platform::database::{Database, DatabaseError};
 use crate::platform::storage::{Area, Storage, StorageError};
 use crate::scoring::metrics::{MetricError, Sample};
 use crate::scoring::predictions::{PredictionFormat, read_csv, score};
-use crate::scoring::solution::{Solution, Split};
+use crate::scoring::solution::{SampleNumbers, Solution, Split};
 
 /// Posts a draft with its solutions, one CSV file for each phase in order. It stays a draft, for its
 /// organizer's eyes only, until it is published.
@@ -98,20 +98,33 @@ fn try_out(
         check_truth(&solution, phase, split)
             .map_err(|error| invalid(format!("on the {split} split: {error}")))?;
     }
+    let sample = sample(&solution, phase, format, SampleNumbers::Zero)
+        .or_else(|_| sample(&solution, phase, format, SampleNumbers::Place))
+        .map_err(invalid)?;
+    Ok((solution.rows() as u64, sample))
+}
+
+/// A sample submission that has a score; or why there can be none, for its organizer.
+fn sample(
+    solution: &Solution,
+    phase: &PhaseDraft,
+    format: &PredictionFormat,
+    numbers: SampleNumbers,
+) -> Result<Vec<u8>, String> {
     let mut sample = Vec::new();
     solution
-        .write_sample_submission(format, &mut sample)
-        .map_err(|error| invalid(error.to_string()))?;
-    let predictions = read_csv(sample.as_slice(), format, &solution)
-        .map_err(|error| invalid(format!("no valid submission can be made for it: {error}")))?;
-    // A constant prediction may have no rank correlation; only a truth or a shape that can never be
-    // scored is the organizer's to mend.
-    if let Err(error) = score(&solution, &predictions, &phase.metric)
-        && (error.is_in_the_truth() || error.is_in_the_shape())
-    {
-        return Err(invalid(error.to_string()));
+        .write_sample_submission(format, numbers, &mut sample)
+        .map_err(|error| error.to_string())?;
+    let predictions = read_csv(sample.as_slice(), format, solution)
+        .map_err(|error| format!("no valid submission can be made for it: {error}"))?;
+    match score(solution, &predictions, &phase.metric) {
+        // Classes and probabilities that are alike in every row may have no value; the competitor's
+        // are not.
+        Ok(_) => Ok(sample),
+        Err(error) if error.is_in_the_truth() || error.is_in_the_shape() => Err(error.to_string()),
+        Err(_) if numbers == SampleNumbers::Place => Ok(sample),
+        Err(error) => Err(error.to_string()),
     }
-    Ok((solution.rows() as u64, sample))
 }
 
 fn check_truth(solution: &Solution, phase: &PhaseDraft, split: Split) -> Result<(), MetricError> {

@@ -363,3 +363,23 @@ on_both_databases!(six_workers_score_each_submission_once, |app| async move {
         .unwrap();
     assert_eq!((counted, attempts), (30, Some(1)));
 });
+
+on_both_databases!(
+    the_sample_submission_has_a_score_under_a_rank_metric_too,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        let expert = app.account(Role::Expert).await;
+        let slug = app
+            .post_challenge(&organizer, |draft| {
+                draft.phases[0].metric = "spearman".parse().unwrap();
+            })
+            .await;
+        app.join(&expert, &slug).await;
+        let address = format!("/api/v1/challenges/{slug}/sample-submission");
+        let sample = app.get(&address).send().await.unwrap();
+        let sample = sample.text().await.unwrap();
+        let id = app.submit(&expert, &slug, &sample).await;
+        app.score_all().await;
+        assert_eq!(app.submission(&expert, id).await["state"], "scored");
+    }
+);

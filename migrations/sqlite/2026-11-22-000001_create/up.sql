@@ -144,7 +144,7 @@ CREATE TABLE phases (
     solution_rows BIGINT NOT NULL,
     -- JSON: how the solution is read and split.
     solution_format TEXT NOT NULL,
-    -- A valid submission of constant predictions, as CSV in the store.
+    -- A valid submission that knows nothing, as CSV in the store.
     sample_sha256 TEXT NOT NULL,
     sample_bytes BIGINT NOT NULL,
     entry_count BIGINT NOT NULL DEFAULT 0,

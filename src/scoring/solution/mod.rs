@@ -86,6 +86,15 @@ impl std::fmt::Display for Split {
     }
 }
 
+/// What stands in the number columns of a sample submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SampleNumbers {
+    /// 0 in every row.
+    Zero,
+    /// The row's place in the file, 1, 2, …: for metrics that have no value where all rows are alike.
+    Place,
+}
+
 /// The hidden truth of a phase, row by row in the order of the organizer's file.
 #[derive(Debug)]
 pub struct Solution {
@@ -213,14 +222,15 @@ impl Solution {
         Cow::Owned(gathered)
     }
 
-    /// Writes a predictions file that is valid and knows nothing: the same values in every row.
+    /// Writes a predictions file that is valid and knows nothing.
     ///
-    /// Numbers are 0, probabilities are equal between the format's probability columns (one alone is
-    /// 0.5), labels are the first class. None of it is computed from the solution, and the rows are
-    /// sorted by id, so the file gives nothing away but the ids.
+    /// Numbers are as asked, probabilities are equal between the format's probability columns (one
+    /// alone is 0.5), labels are the first class. None of it is computed from the solution, and the
+    /// rows are sorted by id, so the file gives nothing away but the ids.
     pub fn write_sample_submission(
         &self,
         format: &PredictionFormat,
+        numbers: SampleNumbers,
         output: impl Write,
     ) -> io::Result<()> {
         let columns = format.columns();
@@ -229,21 +239,21 @@ impl Solution {
             .iter()
             .filter(|column| is_probability(&column.kind))
             .count();
-        let values: Vec<String> = columns
-            .iter()
-            .map(|column| match &column.kind {
-                ColumnKind::Number => "0".to_owned(),
-                ColumnKind::Probability => (1.0 / probabilities.max(2) as f64).to_string(),
-                ColumnKind::Label(classes) => classes.first().cloned().unwrap_or_default(),
-            })
-            .collect();
+        let value = |kind: &ColumnKind, place: usize| match kind {
+            ColumnKind::Number => match numbers {
+                SampleNumbers::Zero => "0".to_owned(),
+                SampleNumbers::Place => place.to_string(),
+            },
+            ColumnKind::Probability => (1.0 / probabilities.max(2) as f64).to_string(),
+            ColumnKind::Label(classes) => classes.first().cloned().unwrap_or_default(),
+        };
 
         let mut csv = csv::Writer::from_writer(output);
         csv.write_field(format.id_column())?;
         csv.write_record(columns.iter().map(|column| &column.name))?;
-        for id in self.sorted_ids(|_| true) {
+        for (place, id) in (1..).zip(self.sorted_ids(|_| true)) {
             csv.write_field(id.as_bytes())?;
-            csv.write_record(&values)?;
+            csv.write_record(columns.iter().map(|column| value(&column.kind, place)))?;
         }
         csv.flush()
     }
