@@ -140,23 +140,12 @@ pub fn finish(connection: &mut DatabaseConnection, lease: Lease) -> Result<bool,
     Ok(finished == 1)
 }
 
-/// Gives a run back before its lease ends: a worker that shuts down does.
-pub fn release(connection: &mut DatabaseConnection, lease: Lease) -> Result<bool, DatabaseError> {
-    let released = diesel::update(held(lease))
-        .set(runs::state.eq(RunState::Queued))
-        .execute(connection)?;
-    Ok(released == 1)
-}
-
 /// The submission of a run, if the lease is the newest.
 pub fn submission_of(
     connection: &mut DatabaseConnection,
     lease: Lease,
 ) -> Result<Option<i64>, DatabaseError> {
-    Ok(runs::table
-        .filter(runs::id.eq(lease.run_id))
-        .filter(runs::attempt.eq(lease.attempt))
-        .filter(runs::state.eq(RunState::Leased))
+    Ok(held(lease)
         .select(runs::submission_id)
         .first(connection)
         .optional()?)
@@ -184,15 +173,13 @@ pub fn waiting(connection: &mut DatabaseConnection) -> Result<i64, DatabaseError
 /// Whether there is anything to claim: a look that takes no lock.
 pub fn is_any_waiting(connection: &mut DatabaseConnection) -> Result<bool, DatabaseError> {
     let now = database_now(connection)?;
-    let waiting = |connection: &mut DatabaseConnection, state| {
-        runs::table
-            .filter(runs::state.eq(state))
-            .select(runs::id)
-            .order((runs::queued_at, runs::id))
-            .first::<i64>(connection)
-            .optional()
-    };
-    if waiting(connection, RunState::Queued)?.is_some() {
+    let queued = runs::table
+        .filter(runs::state.eq(RunState::Queued))
+        .select(runs::id)
+        .order((runs::queued_at, runs::id))
+        .first::<i64>(connection)
+        .optional()?;
+    if queued.is_some() {
         return Ok(true);
     }
     let expired = runs::table
