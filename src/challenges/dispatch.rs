@@ -11,7 +11,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
 
 use super::leaderboard::{self, FiniteScores};
-use super::submissions::{SubmissionState, Verdict};
+use super::submissions::SubmissionState;
 use crate::platform::clock::Clock;
 use crate::platform::column_types::Json;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
@@ -20,6 +20,7 @@ use crate::platform::storage::{Area, Storage, StorageError};
 use crate::scoring::metrics::Metric;
 use crate::scoring::predictions::{FileFormat, PredictionFormat};
 use crate::scoring::queue::{self, Claim, Lease};
+use crate::scoring::verdict::Verdict;
 use crate::scoring::worker::{
     Assignment, DispatchError, Dispatcher, Outcome, RunFile, SolutionSpec,
 };

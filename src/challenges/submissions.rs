@@ -14,6 +14,7 @@ use crate::platform::storage::Stored;
 use crate::scoring::metrics::Metric;
 use crate::scoring::predictions::FileFormat;
 use crate::scoring::queue;
+use crate::scoring::verdict::Verdict;
 
 crate::text_enum! {
     /// Where a submission is.
@@ -33,18 +34,6 @@ impl SubmissionState {
     /// Whether nothing more will happen.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Scored | Self::Failed)
-    }
-}
-
-crate::text_enum! {
-    /// How a run ended, and whose fault it was.
-    pub enum Verdict {
-        /// It was scored.
-        Ok = "ok",
-        /// The file is not what the challenge asks for: the competitor's, costs no limit.
-        Invalid = "invalid",
-        /// The platform's: costs no limit.
-        PlatformFault = "platform_fault",
     }
 }
 

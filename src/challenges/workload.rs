@@ -6,9 +6,10 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::dsl::{count_star, min};
 use diesel::prelude::*;
 
-use super::submissions::{SubmissionState, Verdict};
+use super::submissions::SubmissionState;
 use crate::platform::database::{DatabaseConnection, DatabaseError};
 use crate::platform::schema::submissions;
+use crate::scoring::verdict::Verdict;
 
 /// A submission that waits longer than this deserves a look at the workers.
 pub const PATIENCE: TimeDelta = TimeDelta::minutes(10);

@@ -8,9 +8,11 @@
 //! Start reading at [`metrics`].
 
 pub mod csv_rows;
+pub mod kind;
 pub mod metrics;
 pub mod predictions;
 pub mod queue;
 pub mod remote;
 pub mod solution;
+pub mod verdict;
 pub mod worker;

@@ -13,12 +13,11 @@ use crate::accounts::permissions::Principal;
 use crate::challenges::challenge;
 use crate::challenges::leaderboard::{self, Board, Entry};
 use crate::challenges::membership;
-use crate::challenges::submissions::{
-    self, Submission, SubmissionDetail, SubmissionState, Verdict,
-};
+use crate::challenges::submissions::{self, Submission, SubmissionDetail, SubmissionState};
 use crate::http::fault::Fault;
 use crate::http::guard::user;
 use crate::http::state::State;
+use crate::scoring::verdict::Verdict;
 
 /// The routes of this file.
 pub fn configure(routes: &mut ServiceConfig) {

@@ -17,13 +17,12 @@ use super::leaderboard::choose_phase;
 use super::paging;
 use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
-use crate::challenges::submissions::{
-    self, Submission, SubmissionDetail, SubmissionState, Verdict,
-};
+use crate::challenges::submissions::{self, Submission, SubmissionDetail, SubmissionState};
 use crate::challenges::{challenge, membership};
 use crate::http::fault::Fault;
 use crate::http::{guard, uploads};
 use crate::scoring::predictions::FileFormat;
+use crate::scoring::verdict::Verdict;
 
 const PARQUET: &str = "application/vnd.apache.parquet";
 

@@ -11,10 +11,11 @@ use super::count;
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError, current_phase};
 use crate::challenges::leaderboard::{self, Board, Entry};
-use crate::challenges::submissions::{self, Submission, Verdict};
+use crate::challenges::submissions::{self, Submission};
 use crate::challenges::workload;
 use crate::http::fault::Fault;
 use crate::http::state::State;
+use crate::scoring::verdict::Verdict;
 use crate::talent::board;
 use crate::web::page::{Page, see_other_saying};
 use crate::web::{format, markdown};
@@ -54,6 +55,7 @@ impl SubmissionLine {
                 Some(Verdict::Invalid) => "Invalid file",
                 Some(Verdict::PlatformFault) => "Platform fault",
                 Some(Verdict::Ok) | None => "",
+                Some(_) => "Failed",
             },
             reason: submission.reason.unwrap_or_default(),
             public: score(submission.public_score),
