@@ -13,6 +13,8 @@ pub mod metrics;
 pub mod predictions;
 pub mod queue;
 pub mod remote;
+pub mod runtimes;
+pub mod sandbox;
 pub mod solution;
 pub mod verdict;
 pub mod worker;
