@@ -4,10 +4,14 @@
 //! ONNX Runtime's shared library from the built environment.
 
 mod contract;
+mod features;
+mod run;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+pub use run::enter_if_asked;
 
 pub use contract::{ContractError, ElementType, OnnxContract, OnnxInput, OnnxOutput};
 
@@ -32,8 +36,8 @@ struct Order {
     threads: u16,
     /// Derived from the model and the features where a model is tried without a challenge.
     contract: Option<OnnxContract>,
-    /// The id's column and the prediction columns as the predictions file names them.
-    columns: Option<Vec<String>>,
+    /// The id's column, where a challenge says which.
+    id_column: Option<String>,
 }
 
 /// The payload that runs an ONNX model on a task's features; its predictions are CSV.
@@ -71,9 +75,7 @@ pub fn onnx(
         output: OUTPUT.to_owned(),
         threads: context.threads.max(1),
         contract: contract.cloned(),
-        columns: task
-            .columns
-            .map(|format| format.names().map(str::to_owned).collect()),
+        id_column: task.columns.map(|format| format.id_column().to_owned()),
     };
     let mut command = vec![RUNNER.into(), ARGUMENT.into()];
     command.extend(json_arguments(&order).into_iter().map(Into::into));
