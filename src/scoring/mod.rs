@@ -12,6 +12,7 @@ pub mod kind;
 pub mod metrics;
 pub mod predictions;
 pub mod queue;
+pub mod receipt;
 pub mod remote;
 pub mod runtimes;
 pub mod sandbox;
