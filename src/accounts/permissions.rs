@@ -187,6 +187,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/datasets/{slug}", Anyone, Read),
     rule("GET",  "/api/v1/datasets/{slug}/files/{path:.*}", Anyone, Read),
     rule("GET",  "/api/v1/metrics", Anyone, Read),
+    rule("GET",  "/api/v1/receipts/key", Anyone, Read),
 
     // The API: those who compete
     rule("GET",  "/api/v1/me", Account, Read),

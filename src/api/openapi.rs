@@ -8,7 +8,8 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, challenges, datasets, leaderboard, metrics_catalogue, submissions, talent, worker,
+    account, challenges, datasets, leaderboard, metrics_catalogue, receipts, submissions, talent,
+    worker,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -34,6 +35,7 @@ use crate::http::fault::Fault;
         submissions::list,
         submissions::create,
         submissions::find,
+        receipts::key,
         datasets::list,
         datasets::find,
         datasets::file,

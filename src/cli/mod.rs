@@ -17,6 +17,7 @@ mod settings;
 mod simulate;
 mod stop;
 mod user;
+mod verify;
 mod worker;
 mod worker_token;
 
@@ -60,6 +61,7 @@ enum Command {
     User(user::UserCommand),
     #[command(subcommand)]
     WorkerToken(worker_token::WorkerTokenCommand),
+    Verify(verify::VerifyArguments),
     Migrate(migrate::MigrateArguments),
     Config(configuration::ConfigArguments),
 }
@@ -91,6 +93,7 @@ fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
         Command::Dataset(command) => wait_for(dataset::run(settings, command)),
         Command::Challenge(command) => wait_for(challenge::run(settings, command)),
         Command::User(command) => wait_for(user::run(settings, command)),
+        Command::Verify(arguments) => wait_for(verify::run(settings, arguments)),
         Command::WorkerToken(command) => wait_for(worker_token::run(settings, command)),
     }
 }

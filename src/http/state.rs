@@ -12,6 +12,7 @@ use crate::platform::clock::Clock;
 use crate::platform::config::Config;
 use crate::platform::database::Database;
 use crate::platform::storage::Storage;
+use crate::scoring::receipt::{KeyError, ReceiptKey};
 
 /// The opened house. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +29,8 @@ pub struct State {
     pub passwords: Passwords,
     /// Hands runs to workers.
     pub dispatch: Dispatch,
+    /// Signs receipts.
+    pub receipt_key: Arc<ReceiptKey>,
     /// How often addresses may call.
     pub throttles: Arc<Throttles>,
     /// What `/metrics` shows; none where another server of this process already counts.
@@ -43,6 +46,7 @@ impl State {
             tracing::info!(migration, "migrated");
         }
         let storage = Storage::open(&config.storage())?;
+        let receipt_key = Arc::new(receipt_key(&config)?);
         let dispatch = Dispatch {
             database: database.clone(),
             storage: storage.clone(),
@@ -58,7 +62,17 @@ impl State {
             clock,
             passwords,
             dispatch,
+            receipt_key,
             metrics: crate::platform::observability::start_metrics(),
         })
+    }
+}
+
+/// The key that signs receipts: the operator's, or one of this machine's own.
+fn receipt_key(config: &Config) -> Result<ReceiptKey, KeyError> {
+    if config.receipt_key_file.as_os_str().is_empty() {
+        ReceiptKey::read_or_make(&config.data_dir.join("receipt.key"))
+    } else {
+        ReceiptKey::read(&config.receipt_key_file)
     }
 }

@@ -27,6 +27,9 @@ pub struct Config {
     /// At least 64 hexadecimal digits that seal the session cookie; the same on every web node.
     /// Empty: made at the first start and kept in `data_dir`.
     pub secret_key: String,
+    /// The Ed25519 key that signs receipts, as PKCS#8 in PEM; the same on every web node. Empty: made at
+    /// the first start and kept in `data_dir`.
+    pub receipt_key_file: PathBuf,
     /// How many runs the server's own worker scores at once; 0 leaves scoring to `paddock worker`.
     pub worker_concurrency: usize,
     /// Seconds after which a run whose worker fell silent is taken by another.
@@ -65,6 +68,7 @@ impl Default for Config {
             database_connections: 8,
             storage_url: String::new(),
             secret_key: String::new(),
+            receipt_key_file: PathBuf::new(),
             worker_concurrency: 2,
             lease_seconds: 60,
             session_days: 14,

@@ -10,6 +10,7 @@ mod forms;
 pub mod leaderboard;
 pub mod metrics_catalogue;
 mod paging;
+pub mod receipts;
 pub mod submissions;
 pub mod talent;
 pub mod worker;
@@ -40,6 +41,7 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(web::resource("/api/v1/challenges/{slug}/publish").post(challenges::publish))
         .service(web::resource("/api/v1/challenges/{slug}/talent-board").post(talent::publish))
         .service(readable("/api/v1/submissions/{id}", submissions::find))
+        .service(readable("/api/v1/receipts/key", receipts::key))
         .service(readable("/api/v1/datasets", datasets::list).post(datasets::publish))
         .service(readable("/api/v1/datasets/{slug}", datasets::find))
         .service(readable(
