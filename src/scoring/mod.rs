@@ -1,13 +1,14 @@
 //! Scoring: what a submission is worth.
 //!
 //! [`predictions`] checks a submitted file against the hidden [`solution`], [`metrics`] compares the
-//! two; the [`queue`] leases runs and the [`worker`] carries them out, in the server's process or on
+//! two; [`intake`] looks at models before they are accepted; the [`queue`] leases runs and the [`worker`] carries them out, in the server's process or on
 //! another machine ([`remote`]).
 //!
-//! May touch: `platform`. `metrics`, `predictions`, `solution` and `csv_rows` are pure: no database, no HTTP.
+//! May touch: `platform`. `metrics`, `predictions`, `solution`, `intake` and `csv_rows` are pure: no database, no HTTP.
 //! Start reading at [`metrics`].
 
 pub mod csv_rows;
+pub mod intake;
 pub mod kind;
 pub mod metrics;
 pub mod predictions;
