@@ -11,6 +11,7 @@ mod demo;
 mod migrate;
 mod output;
 mod progress;
+mod runtime;
 mod score;
 mod serve;
 mod settings;
@@ -62,6 +63,8 @@ enum Command {
     #[command(subcommand)]
     WorkerToken(worker_token::WorkerTokenCommand),
     Verify(verify::VerifyArguments),
+    #[command(subcommand)]
+    Runtime(runtime::RuntimeCommand),
     Migrate(migrate::MigrateArguments),
     Config(configuration::ConfigArguments),
 }
@@ -86,6 +89,7 @@ fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Config(_) => configuration::run(settings),
         Command::Migrate(_) => migrate::run(settings),
+        Command::Runtime(command) => runtime::run(settings, command),
         Command::Challenge(challenge::ChallengeCommand::Score(arguments)) => score::run(arguments),
         Command::Demo(arguments) => wait_for(demo::run(settings, arguments)),
         Command::Serve(arguments) => wait_for(serve::run(settings, arguments)),

@@ -50,7 +50,7 @@ def save(name, model, inputs, outputs, features):
     features = features.copy()
     features.insert(0, "id", ids)
     features.to_csv(folder / f"{name}.csv", index=False)
-    features = pd.read_csv(folder / f"{name}.csv", float_precision="round_trip", keep_default_na=True)
+    features = pd.read_csv(folder / f"{name}.csv")
     types = {"float32": np.float32, "float64": np.float64, "int64": np.int64, "string": object}
     fed = {each["name"]: features[each["columns"]].to_numpy().astype(types[each["element"]]) for each in inputs}
     options = onnxruntime.SessionOptions()

@@ -8,6 +8,7 @@
 //! May touch: the sandbox's types, files. No database, no HTTP; only the build talks to a package index.
 
 pub mod build;
+mod install;
 mod interpreter;
 pub mod onnx;
 mod program;
