@@ -17,6 +17,8 @@ use crate::challenges::dispatch::LocalWorker;
 use crate::http::guard::{guard, secure};
 use crate::http::measure::{keep_up, measure};
 use crate::http::state::State;
+use crate::scoring::judge::Judge;
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::worker::Worker;
 use crate::web::errors::faults_as_pages;
 
@@ -89,7 +91,8 @@ async fn work(state: State, stop: CancellationToken) {
         patience: std::time::Duration::from_secs(5),
     };
     let scratch = LocalWorker::scratch(&state.config.data_dir);
-    Worker::new(worker, scratch)
+    let judge = Judge::of_machine(&state.config, scratch.clone());
+    Worker::new(worker, judge, SubmissionKind::ALL.to_vec(), scratch)
         .run(state.config.worker_concurrency, stop)
         .await;
 }

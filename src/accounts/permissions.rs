@@ -212,6 +212,9 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/v1/worker/runs/{run}/report", Worker, Read),
     rule("GET",  "/api/v1/worker/runs/{run}/submission", Worker, Read),
     rule("GET",  "/api/v1/worker/runs/{run}/solution", Worker, Read),
+    rule("GET",  "/api/v1/worker/runs/{run}/features", Worker, Read),
+    rule("GET",  "/api/v1/worker/runs/{run}/program", Worker, Read),
+    rule("PUT",  "/api/v1/worker/runs/{run}/predictions", Worker, Read),
 ];
 
 /// The rule of a route.

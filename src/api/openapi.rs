@@ -50,6 +50,9 @@ use crate::http::fault::Fault;
         worker::report,
         worker::submission,
         worker::solution,
+        worker::features,
+        worker::program,
+        worker::keep_predictions,
     ),
     components(schemas(Fault)),
     tags(
@@ -118,6 +121,7 @@ pub fn described_path(pattern: &str) -> String {
 fn operation_of<'a>(path: &'a mut PathItem, method: &str) -> Option<&'a mut Operation> {
     match method {
         "GET" => path.get.as_mut(),
+        "PUT" => path.put.as_mut(),
         _ => path.post.as_mut(),
     }
 }

@@ -4,16 +4,19 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::draft::{ChallengeDraft, check_pages};
+use super::draft::check_pages;
 use super::limits::Limits;
 use crate::accounts::permissions::Principal;
 use crate::platform::audit::{self, Act};
-use crate::platform::column_types::{Json, json_text};
+use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
-use crate::platform::schema::{challenge_pages, challenges, datasets, phases, releases};
-use crate::platform::storage::{StorageError, Stored};
-use crate::scoring::metrics::Metric;
-use crate::scoring::predictions::PredictionFormat;
+use crate::platform::schema::{challenge_pages, challenges, phases};
+use crate::platform::storage::{Area, StorageError};
+use crate::scoring::kind::SubmissionKind;
+use crate::scoring::predictions::{FileFormat, PredictionFormat};
+use crate::scoring::rule::ScoringRule;
+use crate::scoring::runtimes::OnnxContract;
+use crate::scoring::sandbox;
 use crate::scoring::worker::SolutionSpec;
 
 /// A challenge.
@@ -35,6 +38,12 @@ pub struct Challenge {
     pub rates_drivers: bool,
     /// What a predictions file must hold.
     pub prediction_format: PredictionFormat,
+    /// What may be sent.
+    pub kinds: Vec<SubmissionKind>,
+    /// The inputs and outputs of an ONNX model, where those may be sent.
+    pub onnx: Option<OnnxContract>,
+    /// What a run of a model or a scoring program may use.
+    pub run_limits: sandbox::Limits,
     /// The rules, in Markdown.
     pub rules: String,
     /// Raised when the rules change; members accept again.
@@ -57,7 +66,7 @@ pub struct Phase {
     /// The first moment at which they are no longer.
     pub ends_at: DateTime<Utc>,
     /// How submissions are scored.
-    pub metric: Metric,
+    pub metric: ScoringRule,
     /// How many are accepted.
     pub limits: Limits,
     /// The largest file that is accepted, in bytes.
@@ -74,6 +83,34 @@ pub struct Phase {
     pub sample_bytes: u64,
     /// How many teams have a score.
     pub entry_count: i64,
+    /// What models predict from, where the challenge takes models.
+    pub features: Option<Features>,
+    /// The content hash of the organizer's scoring program, where the metric names one.
+    pub program_sha256: Option<String>,
+}
+
+/// What models predict from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Features {
+    /// The content hash of the file.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+    /// How it is written.
+    pub format: FileFormat,
+    /// Whether competitors may not see it: then neither what their models print.
+    pub hidden: bool,
+}
+
+impl Features {
+    /// Where the file lies in the store.
+    pub fn area(&self) -> Area {
+        if self.hidden {
+            Area::Hidden
+        } else {
+            Area::Published
+        }
+    }
 }
 
 crate::text_enum! {
@@ -122,17 +159,6 @@ pub struct Page {
     pub body: String,
 }
 
-/// A solution that was checked and stored, with the sample submission made from it.
-#[derive(Debug, Clone)]
-pub struct StoredSolution {
-    /// The hidden bytes.
-    pub solution: Stored,
-    /// How many rows it has.
-    pub rows: u64,
-    /// The public sample submission.
-    pub sample: Stored,
-}
-
 /// Why a challenge cannot be shown, posted or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ChallengeError {
@@ -174,93 +200,8 @@ pub(super) fn invalid<T>(
     })
 }
 
-/// Posts a draft: nobody but its organizer sees it until it is published. `solutions` are in the
-/// order of the phases. Call it in a write transaction.
-pub fn create(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    owner_id: i64,
-    draft: &ChallengeDraft,
-    solutions: &[StoredSolution],
-) -> Result<i64, ChallengeError> {
-    draft.check()?;
-    if solutions.len() != draft.phases.len() {
-        return invalid("phases", "each phase needs a solution");
-    }
-    let taken: i64 = challenges::table
-        .filter(challenges::slug.eq(&draft.slug))
-        .count()
-        .get_result(connection)?;
-    if taken > 0 {
-        return invalid("slug", "another challenge has this address; choose another");
-    }
-    let release_id = match &draft.dataset {
-        None => None,
-        Some(slug) => {
-            let newest: Option<i64> = releases::table
-                .inner_join(datasets::table)
-                .filter(datasets::slug.eq(slug))
-                .order(releases::version.desc())
-                .select(releases::id)
-                .first(connection)
-                .optional()?;
-            if newest.is_none() {
-                return invalid("dataset", format!("there is no published dataset `{slug}`"));
-            }
-            newest
-        }
-    };
-    let challenge_id: i64 = diesel::insert_into(challenges::table)
-        .values((
-            challenges::slug.eq(&draft.slug),
-            challenges::owner_id.eq(owner_id),
-            challenges::title.eq(draft.title.trim()),
-            challenges::tagline.eq(draft.tagline.trim()),
-            challenges::release_id.eq(release_id),
-            challenges::rates_drivers.eq(draft.rates_drivers),
-            challenges::prediction_format.eq(json_text(&draft.prediction_format)?),
-            challenges::rules.eq(&draft.rules),
-            challenges::rules_version.eq(1),
-            challenges::created_at.eq(now.naive_utc()),
-        ))
-        .returning(challenges::id)
-        .get_result(connection)?;
-    insert_pages(connection, challenge_id, &draft.pages)?;
-    for ((position, phase), stored) in (0_i32..).zip(&draft.phases).zip(solutions) {
-        diesel::insert_into(phases::table)
-            .values((
-                phases::challenge_id.eq(challenge_id),
-                phases::position.eq(position),
-                phases::name.eq(phase.name.trim()),
-                phases::starts_at.eq(phase.starts_at.naive_utc()),
-                phases::ends_at.eq(phase.ends_at.naive_utc()),
-                phases::metric.eq(phase.metric.to_string()),
-                phases::submissions_per_day.eq(whole(phase.submissions_per_day)),
-                phases::submissions_total.eq(whole(phase.submissions_total)),
-                phases::max_bytes.eq(phase.max_bytes as i64), // checked: at most 1 GiB
-                phases::solution_sha256.eq(&stored.solution.sha256),
-                phases::solution_rows.eq(stored.rows as i64), // rows of a file that fits a disk
-                phases::solution_format.eq(json_text(&phase.solution)?),
-                phases::sample_sha256.eq(&stored.sample.sha256),
-                phases::sample_bytes.eq(stored.sample.bytes as i64), // likewise
-            ))
-            .execute(connection)?;
-    }
-    let act = Act {
-        actor_id: Some(owner_id),
-        action: "challenge.create",
-        subject: &format!("challenge:{}", draft.slug),
-        detail: "",
-    };
-    audit::record(connection, now, &act)?;
-    Ok(challenge_id)
-}
-
-fn whole(count: u32) -> i32 {
-    i32::try_from(count).unwrap_or(i32::MAX)
-}
-
-fn insert_pages(
+/// Stores a challenge's pages in their order.
+pub(super) fn insert_pages(
     connection: &mut DatabaseConnection,
     challenge_id: i64,
     pages: &[Page],
@@ -366,6 +307,9 @@ struct ChallengeRow {
     release_id: Option<i64>,
     rates_drivers: bool,
     prediction_format: Json<PredictionFormat>,
+    kinds: Json<Vec<SubmissionKind>>,
+    onnx_contract: Option<Json<OnnxContract>>,
+    run_limits: Option<Json<sandbox::Limits>>,
     rules: String,
     rules_version: i32,
     team_count: i64,
@@ -383,6 +327,9 @@ impl From<ChallengeRow> for Challenge {
             release_id: row.release_id,
             rates_drivers: row.rates_drivers,
             prediction_format: row.prediction_format.0,
+            kinds: row.kinds.0,
+            onnx: row.onnx_contract.map(|contract| contract.0),
+            run_limits: row.run_limits.map(|limits| limits.0).unwrap_or_default(),
             rules: row.rules,
             rules_version: row.rules_version,
             team_count: row.team_count,
@@ -410,15 +357,27 @@ pub(super) struct PhaseRow {
     sample_sha256: String,
     sample_bytes: i64,
     entry_count: i64,
+    features_sha256: Option<String>,
+    features_bytes: Option<i64>,
+    features_format: Option<String>,
+    features_hidden: bool,
+    program_sha256: Option<String>,
 }
 
 impl TryFrom<PhaseRow> for Phase {
     type Error = DatabaseError;
 
     fn try_from(row: PhaseRow) -> Result<Self, DatabaseError> {
-        let metric = row.metric.parse::<Metric>().map_err(|error| {
-            diesel::result::Error::DeserializationError(error.to_string().into())
-        })?;
+        let metric = readable(row.metric.parse::<ScoringRule>())?;
+        let features = match (row.features_sha256, row.features_bytes, row.features_format) {
+            (Some(sha256), Some(bytes), Some(format)) => Some(Features {
+                sha256,
+                bytes: bytes.unsigned_abs(),
+                format: readable(format.parse())?,
+                hidden: row.features_hidden,
+            }),
+            _ => None,
+        };
         Ok(Self {
             id: row.id,
             name: row.name,
@@ -436,8 +395,17 @@ impl TryFrom<PhaseRow> for Phase {
             sample_sha256: row.sample_sha256,
             sample_bytes: row.sample_bytes.unsigned_abs(),
             entry_count: row.entry_count,
+            features,
+            program_sha256: row.program_sha256,
         })
     }
+}
+
+/// A value of the database that this version must be able to read.
+pub(super) fn readable<T, E: std::fmt::Display>(parsed: Result<T, E>) -> Result<T, DatabaseError> {
+    parsed.map_err(|error| {
+        diesel::result::Error::DeserializationError(error.to_string().into()).into()
+    })
 }
 
 /// A challenge with its phases in order.

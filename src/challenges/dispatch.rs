@@ -5,25 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use futures_util::Stream;
 use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
+use tokio_util::io::ReaderStream;
 
-use super::leaderboard::{self, FiniteScores};
+use super::challenge::readable;
+use super::reports;
 use super::submissions::SubmissionState;
 use crate::platform::clock::Clock;
 use crate::platform::column_types::Json;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
-use crate::platform::schema::{challenges, phases, submissions, teams};
+use crate::platform::schema::{challenges, phases, submissions};
 use crate::platform::storage::{Area, Storage, StorageError};
-use crate::scoring::metrics::Metric;
+use crate::scoring::judge::{Judgement, Outcome, Task};
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::{FileFormat, PredictionFormat};
-use crate::scoring::queue::{self, Claim, Lease};
+use crate::scoring::queue::{self, Abilities, Claim, Lease};
+use crate::scoring::rule::ScoringRule;
+use crate::scoring::runtimes::OnnxContract;
+use crate::scoring::sandbox::Limits;
 use crate::scoring::verdict::Verdict;
-use crate::scoring::worker::{
-    Assignment, DispatchError, Dispatcher, Outcome, RunFile, SolutionSpec,
-};
+use crate::scoring::worker::{Assignment, DispatchError, Dispatcher, RunFile, SolutionSpec};
 
 /// What a competitor reads when the platform gave up.
 const GIVEN_UP: &str = "The platform failed to score this submission several times. It does not count; \
@@ -50,6 +54,9 @@ pub enum RunError {
     /// Another worker has the run by now, or it is finished.
     #[error("This lease is over; another worker has the run, or it is finished.")]
     LeaseLost,
+    /// The run has no such file: a worker of another version asks.
+    #[error("This run has no such file.")]
+    NoSuchFile,
     /// The database could not be asked.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -65,17 +72,19 @@ impl From<diesel::result::Error> for RunError {
 }
 
 impl Dispatch {
-    /// The next run for a worker of this name, waiting up to `patience` for one to arrive.
+    /// The next run that a worker of this name and these abilities can carry out, waiting up to
+    /// `patience` for one to arrive.
     pub async fn lease(
         &self,
         worker: &str,
+        abilities: &Abilities,
         patience: Duration,
     ) -> Result<Option<Assignment>, RunError> {
         let deadline = tokio::time::Instant::now() + patience;
         loop {
             // Registered before the look, so that an arrival in between is not missed.
             let arrival = self.arrivals.notified();
-            if let Some(assignment) = self.lease_now(worker.to_owned()).await? {
+            if let Some(assignment) = self.lease_now(worker.to_owned(), abilities.clone()).await? {
                 return Ok(Some(assignment));
             }
             if tokio::time::Instant::now() >= deadline {
@@ -87,10 +96,18 @@ impl Dispatch {
         }
     }
 
-    async fn lease_now(&self, worker: String) -> Result<Option<Assignment>, RunError> {
+    async fn lease_now(
+        &self,
+        worker: String,
+        abilities: Abilities,
+    ) -> Result<Option<Assignment>, RunError> {
         let lease_seconds = self.lease_seconds;
         let now = self.clock.now();
-        let waiting = self.database.read(queue::is_any_waiting).await?;
+        let able = abilities.clone();
+        let waiting = self
+            .database
+            .read(move |connection| queue::is_any_waiting(connection, &able))
+            .await?;
         if !waiting {
             return Ok(None);
         }
@@ -98,12 +115,17 @@ impl Dispatch {
             .database
             .write(move |connection| {
                 let mut given_up = Vec::new();
-                while let Some(claim) = queue::claim(connection, &worker, lease_seconds)? {
+                while let Some(claim) =
+                    queue::claim(connection, &worker, &abilities, lease_seconds)?
+                {
                     if claim.attempt > queue::MAXIMUM_ATTEMPTS {
-                        let outcome = Outcome::PlatformFault {
-                            reason: GIVEN_UP.into(),
-                        };
-                        given_up.push(store(connection, claim.lease(), &outcome, now)?);
+                        let outcome = Outcome::failed(Verdict::PlatformFault, GIVEN_UP);
+                        given_up.push(reports::store(
+                            connection,
+                            claim.lease(),
+                            &outcome.into(),
+                            now,
+                        )?);
                         continue;
                     }
                     let assignment = assignment(connection, &claim, lease_seconds)?;
@@ -132,12 +154,38 @@ impl Dispatch {
         }
     }
 
+    /// Keeps the predictions that a model wrote beside its submission.
+    pub async fn keep_predictions<E: std::fmt::Display>(
+        &self,
+        lease: Lease,
+        bytes: impl Stream<Item = Result<Bytes, E>>,
+    ) -> Result<(), RunError> {
+        let most = self
+            .database
+            .read(move |connection| prediction_limit(connection, lease))
+            .await?;
+        let stored = self.storage.receive_submission(bytes, most).await?;
+        let key = stored.key.clone();
+        let replaced = self
+            .database
+            .write(move |connection| name_predictions(connection, lease, &key))
+            .await;
+        let unused = match &replaced {
+            Ok(before) => before.as_ref(),
+            Err(_) => Some(&stored.key),
+        };
+        if let Some(key) = unused {
+            self.storage.discard_submission(key).await?;
+        }
+        replaced.map(|_| ())
+    }
+
     /// Stores what came of a run, once: the scores, the verdict, the entry.
-    pub async fn report(&self, lease: Lease, outcome: Outcome) -> Result<(), RunError> {
+    pub async fn report(&self, lease: Lease, judgement: Judgement) -> Result<(), RunError> {
         let now = self.clock.now();
         let finished = self
             .database
-            .write(move |connection| store(connection, lease, &outcome, now))
+            .write(move |connection| reports::store(connection, lease, &judgement, now))
             .await?;
         finished.count(now);
         Ok(())
@@ -158,18 +206,83 @@ impl Dispatch {
             .read(move |connection| {
                 let submission_id =
                     queue::submission_of(connection, lease)?.ok_or(RunError::LeaseLost)?;
-                let (submission_key, solution_key) = submissions::table
-                    .inner_join(phases::table)
-                    .filter(submissions::id.eq(submission_id))
-                    .select((submissions::storage_key, phases::solution_sha256))
-                    .first::<(String, String)>(connection)?;
+                let (submission, solution, features, features_hidden, program): FileKeys =
+                    submissions::table
+                        .inner_join(phases::table)
+                        .filter(submissions::id.eq(submission_id))
+                        .select((
+                            submissions::storage_key,
+                            phases::solution_sha256,
+                            phases::features_sha256,
+                            phases::features_hidden,
+                            phases::program_sha256,
+                        ))
+                        .first(connection)?;
                 Ok(match which {
-                    RunFile::Submission => (Area::Submissions, submission_key),
-                    RunFile::Solution => (Area::Hidden, solution_key),
+                    RunFile::Submission => (Area::Submissions, submission),
+                    RunFile::Solution => (Area::Hidden, solution),
+                    RunFile::Features => (
+                        if features_hidden {
+                            Area::Hidden
+                        } else {
+                            Area::Published
+                        },
+                        features.ok_or(RunError::NoSuchFile)?,
+                    ),
+                    RunFile::Program => (Area::Hidden, program.ok_or(RunError::NoSuchFile)?),
                 })
             })
             .await
     }
+}
+
+/// Submission, solution, features and whether those are hidden, program.
+type FileKeys = (String, String, Option<String>, bool, Option<String>);
+
+/// How many bytes of predictions a run may have left.
+fn prediction_limit(connection: &mut DatabaseConnection, lease: Lease) -> Result<u64, RunError> {
+    let submission_id = queue::submission_of(connection, lease)?.ok_or(RunError::LeaseLost)?;
+    let limits: Option<Json<Limits>> = submissions::table
+        .inner_join(challenges::table)
+        .filter(submissions::id.eq(submission_id))
+        .select(challenges::run_limits)
+        .first(connection)?;
+    Ok(limits
+        .map(|limits| limits.0)
+        .unwrap_or_default()
+        .output_bytes)
+}
+
+/// Writes down where a run's predictions are; returns where those of the run before were.
+fn name_predictions(
+    connection: &mut DatabaseConnection,
+    lease: Lease,
+    key: &str,
+) -> Result<Option<String>, RunError> {
+    let submission_id = queue::submission_of(connection, lease)?.ok_or(RunError::LeaseLost)?;
+    let before: Option<String> = submissions::table
+        .find(submission_id)
+        .select(submissions::predictions_key)
+        .first(connection)?;
+    diesel::update(submissions::table.find(submission_id))
+        .set(submissions::predictions_key.eq(key))
+        .execute(connection)?;
+    Ok(before)
+}
+
+#[derive(Queryable)]
+struct AssignmentRow {
+    kind: SubmissionKind,
+    format: String,
+    metric: String,
+    solution: Json<SolutionSpec>,
+    solution_sha256: String,
+    features_sha256: Option<String>,
+    features_format: Option<String>,
+    program_sha256: Option<String>,
+    prediction_format: Json<PredictionFormat>,
+    onnx: Option<Json<OnnxContract>>,
+    limits: Option<Json<Limits>>,
 }
 
 fn assignment(
@@ -177,183 +290,50 @@ fn assignment(
     claim: &Claim,
     lease_seconds: u32,
 ) -> Result<Assignment, DatabaseError> {
-    diesel::update(submissions::table.find(claim.submission_id))
-        .set(submissions::state.eq(SubmissionState::Running))
-        .execute(connection)?;
-    type Row = (
-        String,
-        String,
-        Json<SolutionSpec>,
-        String,
-        Json<PredictionFormat>,
-    );
-    let (format, metric, solution, solution_sha256, prediction_format): Row = submissions::table
+    // One that is scored anew keeps its score, and its state, until it has another.
+    diesel::update(
+        submissions::table
+            .find(claim.submission_id)
+            .filter(submissions::state.eq(SubmissionState::Queued)),
+    )
+    .set(submissions::state.eq(SubmissionState::Running))
+    .execute(connection)?;
+    let row: AssignmentRow = submissions::table
         .inner_join(phases::table)
         .inner_join(challenges::table)
         .filter(submissions::id.eq(claim.submission_id))
         .select((
+            submissions::kind,
             submissions::format,
             phases::metric,
             phases::solution_format,
             phases::solution_sha256,
+            phases::features_sha256,
+            phases::features_format,
+            phases::program_sha256,
             challenges::prediction_format,
+            challenges::onnx_contract,
+            challenges::run_limits,
         ))
         .first(connection)?;
+    let features_format = row.features_format.map(|format| readable(format.parse()));
     Ok(Assignment {
         lease: claim.lease(),
         lease_seconds,
-        file_format: unreadable(format.parse::<FileFormat>())?,
-        prediction_format: prediction_format.0,
-        solution_sha256,
-        solution: solution.0,
-        metric: unreadable(metric.parse::<Metric>())?,
-    })
-}
-
-fn unreadable<T, E: std::fmt::Display>(parsed: Result<T, E>) -> Result<T, DatabaseError> {
-    parsed.map_err(|error| {
-        diesel::result::Error::DeserializationError(error.to_string().into()).into()
-    })
-}
-
-/// A run that ended, for the counters: they are told after the transaction, which may yet fail.
-struct Finished {
-    verdict: Verdict,
-    received_at: DateTime<Utc>,
-}
-
-impl Finished {
-    fn count(&self, now: DateTime<Utc>) {
-        metrics::counter!("paddock_runs_finished_total", "verdict" => self.verdict.as_str())
-            .increment(1);
-        let waited = (now - self.received_at).to_std().unwrap_or_default();
-        metrics::histogram!("paddock_received_to_finished_seconds", "verdict" => self.verdict.as_str())
-            .record(waited.as_secs_f64());
-    }
-}
-
-/// The transaction that ends a run. Refuses, and stores nothing, unless the lease is the newest.
-fn store(
-    connection: &mut DatabaseConnection,
-    lease: Lease,
-    outcome: &Outcome,
-    now: DateTime<Utc>,
-) -> Result<Finished, RunError> {
-    let submission_id = queue::submission_of(connection, lease)?.ok_or(RunError::LeaseLost)?;
-    if !queue::finish(connection, lease)? {
-        return Err(RunError::LeaseLost);
-    }
-    let (phase_id, team_id, metric, received_at): (i64, i64, String, NaiveDateTime) =
-        submissions::table
-            .inner_join(phases::table)
-            .filter(submissions::id.eq(submission_id))
-            .select((
-                submissions::phase_id,
-                submissions::team_id,
-                phases::metric,
-                submissions::received_at,
-            ))
-            .first(connection)?;
-    diesel::update(teams::table.find(team_id))
-        .set(teams::revision.eq(teams::revision + 1))
-        .execute(connection)?;
-    let row = diesel::update(submissions::table.find(submission_id));
-    let verdict = match outcome {
-        Outcome::Scored { public, private } => match FiniteScores::new(*public, *private) {
-            Some(scores) => {
-                row.set((
-                    submissions::state.eq(SubmissionState::Scored),
-                    submissions::verdict.eq(Verdict::Ok),
-                    submissions::scored_at.eq(now.naive_utc()),
-                    submissions::public_score.eq(scores.public()),
-                    submissions::private_score.eq(scores.private()),
-                ))
-                .execute(connection)?;
-                let metric: Metric = unreadable(metric.parse())?;
-                let direction = metric.definition().direction;
-                leaderboard::enter(
-                    connection,
-                    phase_id,
-                    team_id,
-                    submission_id,
-                    scores,
-                    direction,
-                    now,
-                )?;
-                Verdict::Ok
-            }
-            None => {
-                let reason = "The metric has no finite value for these predictions.";
-                fail(
-                    connection,
-                    submission_id,
-                    Verdict::Invalid,
-                    reason,
-                    None,
-                    None,
-                )?;
-                Verdict::Invalid
-            }
+        task: Task {
+            kind: row.kind,
+            file_format: readable(row.format.parse::<FileFormat>())?,
+            prediction_format: row.prediction_format.0,
+            metric: readable(row.metric.parse::<ScoringRule>())?,
+            limits: row.limits.map(|limits| limits.0).unwrap_or_default(),
+            features_format: features_format.transpose()?,
+            onnx: row.onnx.map(|contract| contract.0),
         },
-        Outcome::Invalid {
-            reason,
-            line,
-            column,
-        } => {
-            let line = line.and_then(|line| i64::try_from(line).ok());
-            fail(
-                connection,
-                submission_id,
-                Verdict::Invalid,
-                reason,
-                line,
-                column.as_deref(),
-            )?;
-            Verdict::Invalid
-        }
-        Outcome::PlatformFault { reason } => {
-            tracing::error!(
-                submission_id,
-                reason,
-                "the platform could not score a submission"
-            );
-            fail(
-                connection,
-                submission_id,
-                Verdict::PlatformFault,
-                reason,
-                None,
-                None,
-            )?;
-            Verdict::PlatformFault
-        }
-    };
-    Ok(Finished {
-        verdict,
-        received_at: received_at.and_utc(),
+        solution_sha256: row.solution_sha256,
+        solution: row.solution.0,
+        features_sha256: row.features_sha256.filter(|_| row.kind.is_model()),
+        program_sha256: row.program_sha256,
     })
-}
-
-/// Ends a submission without a score. It gives its place of the limits back, whoever's fault it was.
-fn fail(
-    connection: &mut DatabaseConnection,
-    submission_id: i64,
-    verdict: Verdict,
-    reason: &str,
-    line: Option<i64>,
-    column: Option<&str>,
-) -> Result<(), DatabaseError> {
-    diesel::update(submissions::table.find(submission_id))
-        .set((
-            submissions::state.eq(SubmissionState::Failed),
-            submissions::counts.eq(false),
-            submissions::verdict.eq(verdict),
-            submissions::reason.eq(reason),
-            submissions::error_line.eq(line),
-            submissions::error_column.eq(column),
-        ))
-        .execute(connection)?;
-    Ok(())
 }
 
 /// The worker of the server's own process.
@@ -372,8 +352,11 @@ impl LocalWorker {
 }
 
 impl Dispatcher for LocalWorker {
-    async fn lease(&self) -> Result<Option<Assignment>, DispatchError> {
-        let leased = self.dispatch.lease("server", self.patience).await;
+    async fn lease(&self, abilities: &Abilities) -> Result<Option<Assignment>, DispatchError> {
+        let leased = self
+            .dispatch
+            .lease("server", abilities, self.patience)
+            .await;
         Ok(leased.map_err(anyhow::Error::from)?)
     }
 
@@ -388,8 +371,19 @@ impl Dispatcher for LocalWorker {
         Ok(copied.map_err(anyhow::Error::from)?)
     }
 
-    async fn report(&self, lease: Lease, outcome: Outcome) -> Result<bool, DispatchError> {
-        held(self.dispatch.report(lease, outcome).await)
+    async fn keep_predictions(&self, lease: Lease, from: &Path) -> Result<bool, DispatchError> {
+        let file = tokio::fs::File::open(from)
+            .await
+            .map_err(anyhow::Error::from)?;
+        held(
+            self.dispatch
+                .keep_predictions(lease, ReaderStream::new(file))
+                .await,
+        )
+    }
+
+    async fn report(&self, lease: Lease, judgement: Judgement) -> Result<bool, DispatchError> {
+        held(self.dispatch.report(lease, judgement).await)
     }
 }
 

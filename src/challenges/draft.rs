@@ -5,8 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::challenge::{ChallengeError, Page, invalid};
 use crate::platform::slug::is_slug;
-use crate::scoring::metrics::Metric;
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::PredictionFormat;
+use crate::scoring::rule::ScoringRule;
+use crate::scoring::runtimes::OnnxContract;
+use crate::scoring::sandbox::Limits;
 use crate::scoring::worker::SolutionSpec;
 
 /// What an organizer writes to post a challenge: a form of the console, a TOML file of the command
@@ -28,6 +31,15 @@ pub struct ChallengeDraft {
     pub rates_drivers: bool,
     /// What a predictions file must hold.
     pub prediction_format: PredictionFormat,
+    /// What may be sent: predictions alone where nothing is said.
+    #[serde(default = "predictions_alone")]
+    pub kinds: Vec<SubmissionKind>,
+    /// The inputs and outputs of an ONNX model, where those may be sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onnx: Option<OnnxContract>,
+    /// What a run of a model or a scoring program may use.
+    #[serde(default)]
+    pub run_limits: Limits,
     /// The rules, in Markdown.
     pub rules: String,
     /// Its pages; the first is the overview.
@@ -47,9 +59,10 @@ pub struct PhaseDraft {
     pub starts_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
-    /// How submissions are scored: a key of the metric catalogue.
+    /// How submissions are scored: a key of the metric catalogue, or `program:KEY:lower` and
+    /// `program:KEY:higher` for a number that the organizer's scoring program writes.
     #[schema(value_type = String, example = "rmse")]
-    pub metric: Metric,
+    pub metric: ScoringRule,
     /// Counted submissions a day and team.
     pub submissions_per_day: u32,
     /// Counted submissions in the phase and team.
@@ -59,6 +72,18 @@ pub struct PhaseDraft {
     pub max_bytes: u64,
     /// How the solution is read and split.
     pub solution: SolutionSpec,
+    /// Whether the features that models predict from are kept from competitors, and with them
+    /// what their models print.
+    #[serde(default = "yes")]
+    pub features_hidden: bool,
+}
+
+fn predictions_alone() -> Vec<SubmissionKind> {
+    vec![SubmissionKind::Predictions]
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_max_bytes() -> u64 {
@@ -106,7 +131,40 @@ impl ChallengeDraft {
                 return invalid(field("max_bytes"), "allow from 1 byte to 1 GiB");
             }
         }
+        self.check_kinds()?;
         check_pages(&self.pages)
+    }
+
+    fn check_kinds(&self) -> Result<(), ChallengeError> {
+        if self.kinds.is_empty() {
+            return invalid("kinds", "take at least one kind of submission");
+        }
+        for (index, kind) in self.kinds.iter().enumerate() {
+            if self.kinds[..index].contains(kind) {
+                return invalid("kinds", format!("`{kind}` stands there twice"));
+            }
+        }
+        match (&self.onnx, self.kinds.contains(&SubmissionKind::Onnx)) {
+            (None, true) => return invalid("onnx", "say which inputs and outputs a model has"),
+            (Some(_), false) => {
+                return invalid("onnx", "this is for challenges that take the kind `onnx`");
+            }
+            (Some(contract), true) => {
+                if let Err(error) = contract.check(&self.prediction_format) {
+                    return invalid("onnx", error.to_string());
+                }
+            }
+            (None, false) => {}
+        }
+        if let Err(error) = self.run_limits.check() {
+            return invalid("run_limits", error.to_string());
+        }
+        Ok(())
+    }
+
+    /// Whether it takes what has to be run, and so needs features.
+    pub fn takes_models(&self) -> bool {
+        self.kinds.iter().any(|kind| kind.is_model())
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`draft`] is what an organizer writes, [`posting`] tries its solutions, [`challenge`] keeps it.
 //! [`membership`] is who takes part, [`submissions`] what they send and whether it is accepted
-//! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports, [`leaderboard`] ranks, and
+//! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
 //! [`workload`] tells an organizer what waits.
 //!
 //! May touch: `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
@@ -15,5 +15,6 @@ pub mod leaderboard;
 pub mod limits;
 pub mod membership;
 pub mod posting;
+mod reports;
 pub mod submissions;
 pub mod workload;

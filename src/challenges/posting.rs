@@ -1,23 +1,98 @@
-//! Posting a challenge: its solutions are read, tried against its metric and stored out of reach, and a
-//! sample submission is made of each, before anything is written to the database.
+//! Posting a challenge: its files are read, tried against its metric and stored out of reach, and a
+//! sample submission is made of each solution, before anything is written to the database.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::challenge::{ChallengeError, StoredSolution, create};
+use diesel::prelude::*;
+
+use super::challenge::{ChallengeError, Features, insert_pages, invalid};
 use super::draft::{ChallengeDraft, PhaseDraft};
 use crate::accounts::users::User;
-use crate::platform::database::{Database, DatabaseError};
-use crate::platform::storage::{Area, Storage, StorageError};
-use crate::scoring::metrics::{MetricError, Sample};
-use crate::scoring::predictions::{PredictionFormat, read_csv, score};
+use crate::platform::audit::{self, Act};
+use crate::platform::column_types::json_text;
+use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
+use crate::platform::schema::{challenges, datasets, phases, releases};
+use crate::platform::storage::{Area, Storage, StorageError, Stored};
+use crate::scoring::features::check_features;
+use crate::scoring::intake::{self, ArchiveLimits};
+use crate::scoring::metrics::{Metric, MetricError, Sample};
+use crate::scoring::predictions::{FileFormat, PredictionFormat, read_csv, score};
+use crate::scoring::rule::ScoringRule;
 use crate::scoring::solution::{SampleNumbers, Solution, Split};
 
-/// Posts a draft with its solutions, one CSV file for each phase in order. It stays a draft, for its
-/// organizer's eyes only, until it is published.
+/// The files of a challenge's phases, on this machine.
+#[derive(Debug, Clone, Default)]
+pub struct ChallengeFiles {
+    /// The solutions, one for each phase in their order.
+    pub solutions: Vec<PathBuf>,
+    /// What models predict from: one for each phase in their order, or none.
+    pub features: Vec<PathBuf>,
+    /// The scoring programs, one for each phase whose metric names one, in their order; or one for
+    /// all of them.
+    pub programs: Vec<PathBuf>,
+}
+
+/// The files of one phase, on this machine.
+#[derive(Debug, Clone)]
+struct PhaseFiles {
+    solution: PathBuf,
+    features: Option<PathBuf>,
+    program: Option<PathBuf>,
+}
+
+impl ChallengeFiles {
+    /// Gives each phase its files.
+    fn by_phase(self, draft: &ChallengeDraft) -> Result<Vec<PhaseFiles>, ChallengeError> {
+        let phases = draft.phases.len();
+        if self.solutions.len() != phases {
+            let sent = self.solutions.len();
+            let problem = format!("send one solution for each phase: {sent} for {phases}");
+            return invalid("solution", problem);
+        }
+        let sent = self.features.len();
+        if draft.takes_models() && sent != phases {
+            let problem =
+                format!("models need features: send one file for each phase: {sent} for {phases}");
+            return invalid("features", problem);
+        }
+        if !draft.takes_models() && sent > 0 {
+            return invalid(
+                "features",
+                "these are for challenges that take models; leave them away, or take `onnx` or `python` in kinds",
+            );
+        }
+        let scored_by_program = |phase: &&PhaseDraft| phase.metric.program().is_some();
+        let needed = draft.phases.iter().filter(scored_by_program).count();
+        let sent = self.programs.len();
+        if sent != needed && !(sent == 1 && needed > 1) {
+            return invalid(
+                "program",
+                format!(
+                    "send one scoring program for each phase whose metric is `program:…`: {sent} for {needed}"
+                ),
+            );
+        }
+        let mut features = self.features.into_iter();
+        let mut programs = self.programs.into_iter().cycle();
+        Ok(self
+            .solutions
+            .into_iter()
+            .zip(&draft.phases)
+            .map(|(solution, phase)| PhaseFiles {
+                solution,
+                features: features.next(),
+                program: phase.metric.program().and_then(|_| programs.next()),
+            })
+            .collect())
+    }
+}
+
+/// Posts a draft with its files. It stays a draft, for its organizer's eyes only, until it is
+/// published.
 ///
 /// # Errors
 /// [`ChallengeError`], with no challenge posted.
@@ -27,37 +102,49 @@ pub async fn post(
     now: DateTime<Utc>,
     owner: &User,
     draft: ChallengeDraft,
-    solutions: Vec<PathBuf>,
+    files: ChallengeFiles,
 ) -> Result<i64, ChallengeError> {
     draft.check()?;
-    if solutions.len() != draft.phases.len() {
-        return Err(ChallengeError::Invalid {
-            field: "solution".into(),
-            problem: format!(
-                "send one solution for each phase: {} for {}",
-                solutions.len(),
-                draft.phases.len()
-            ),
-        });
-    }
-    let mut stored = Vec::with_capacity(solutions.len());
-    for (index, (phase, path)) in draft.phases.iter().zip(&solutions).enumerate() {
-        let (phase, format) = (phase.clone(), draft.prediction_format.clone());
-        let file = path.clone();
-        let (rows, sample) =
-            tokio::task::spawn_blocking(move || try_out(&file, &phase, &format, index))
+    let files = files.by_phase(&draft)?;
+    let mut stored = Vec::with_capacity(files.len());
+    for (index, (phase, files)) in draft.phases.iter().zip(files).enumerate() {
+        let (tried, format) = (phase.clone(), draft.prediction_format.clone());
+        let paths = files.clone();
+        let tried_out =
+            tokio::task::spawn_blocking(move || try_out(&paths, &tried, &format, index))
                 .await
                 .map_err(DatabaseError::from)??;
-        stored.push(StoredSolution {
-            solution: storage
-                .put_file(Area::Hidden, path)
-                .await
-                .map_err(unstored)?,
-            rows,
+        let hidden = |path| storage.put_file(Area::Hidden, path);
+        let features = match (&files.features, tried_out.features_format) {
+            (Some(path), Some(format)) => {
+                let area = if phase.features_hidden {
+                    Area::Hidden
+                } else {
+                    Area::Published
+                };
+                let stored = storage.put_file(area, path).await.map_err(unstored)?;
+                Some(Features {
+                    sha256: stored.sha256,
+                    bytes: stored.bytes,
+                    format,
+                    hidden: phase.features_hidden,
+                })
+            }
+            _ => None,
+        };
+        let program = match &files.program {
+            Some(path) => Some(hidden(path).await.map_err(unstored)?),
+            None => None,
+        };
+        stored.push(StoredFiles {
+            solution: hidden(&files.solution).await.map_err(unstored)?,
+            rows: tried_out.rows,
             sample: storage
-                .put_bytes(Area::Published, Bytes::from(sample))
+                .put_bytes(Area::Published, Bytes::from(tried_out.sample))
                 .await
                 .map_err(unstored)?,
+            features,
+            program,
         });
     }
     let owner_id = owner.id;
@@ -66,18 +153,40 @@ pub async fn post(
         .await
 }
 
+/// A phase's files, checked and stored, with the sample submission made from its solution.
+#[derive(Debug, Clone)]
+pub struct StoredFiles {
+    /// The hidden bytes.
+    pub solution: Stored,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The public sample submission.
+    pub sample: Stored,
+    /// What models predict from.
+    pub features: Option<Features>,
+    /// The organizer's scoring program.
+    pub program: Option<Stored>,
+}
+
 fn unstored(error: StorageError) -> ChallengeError {
     ChallengeError::Storage(error)
 }
 
-/// Reads a solution as a worker will, makes the sample submission and scores that, so that an
+/// What is known of a phase's files once they were tried.
+struct TriedOut {
+    rows: u64,
+    sample: Vec<u8>,
+    features_format: Option<FileFormat>,
+}
+
+/// Reads a phase's files as a worker will, makes the sample submission and scores that, so that an
 /// organizer hears of what does not fit before any competitor does.
 fn try_out(
-    path: &Path,
+    files: &PhaseFiles,
     phase: &PhaseDraft,
     format: &PredictionFormat,
     index: usize,
-) -> Result<(u64, Vec<u8>), ChallengeError> {
+) -> Result<TriedOut, ChallengeError> {
     let invalid = |problem: String| ChallengeError::Invalid {
         field: format!("phases[{index}].solution"),
         problem,
@@ -89,35 +198,58 @@ fn try_out(
             format.id_column()
         )));
     }
-    let file = File::open(path).map_err(|error| invalid(error.to_string()))?;
+    let file = File::open(&files.solution).map_err(|error| invalid(error.to_string()))?;
     let solution = phase
         .solution
         .read(file)
         .map_err(|error| invalid(error.to_string()))?;
-    for split in [Split::Public, Split::Private] {
-        check_truth(&solution, phase, split)
-            .map_err(|error| invalid(format!("on the {split} split: {error}")))?;
+    let sample = match &phase.metric {
+        ScoringRule::Metric(metric) => {
+            for split in [Split::Public, Split::Private] {
+                check_truth(&solution, metric, split)
+                    .map_err(|error| invalid(format!("on the {split} split: {error}")))?;
+            }
+            sample(&solution, metric, format, SampleNumbers::Zero)
+                .or_else(|_| sample(&solution, metric, format, SampleNumbers::Place))
+                .map_err(invalid)?
+        }
+        // Only the sandbox may run it; what it makes of the sample the first run will tell.
+        ScoringRule::Program(_) => {
+            written_sample(&solution, format, SampleNumbers::Zero).map_err(invalid)?
+        }
+    };
+    let of = |field: &str, problem: String| ChallengeError::Invalid {
+        field: format!("phases[{index}].{field}"),
+        problem,
+    };
+    let features_format = files
+        .features
+        .as_deref()
+        .map(|path| check_features(path, &solution))
+        .transpose()
+        .map_err(|error| of("features", error.to_string()))?;
+    if let Some(program) = &files.program {
+        intake::check_archive(program, &ArchiveLimits::default())
+            .map_err(|error| of("program", error.to_string()))?;
     }
-    let sample = sample(&solution, phase, format, SampleNumbers::Zero)
-        .or_else(|_| sample(&solution, phase, format, SampleNumbers::Place))
-        .map_err(invalid)?;
-    Ok((solution.rows() as u64, sample))
+    Ok(TriedOut {
+        rows: solution.rows() as u64,
+        sample,
+        features_format,
+    })
 }
 
 /// A sample submission that has a score; or why there can be none, for its organizer.
 fn sample(
     solution: &Solution,
-    phase: &PhaseDraft,
+    metric: &Metric,
     format: &PredictionFormat,
     numbers: SampleNumbers,
 ) -> Result<Vec<u8>, String> {
-    let mut sample = Vec::new();
-    solution
-        .write_sample_submission(format, numbers, &mut sample)
-        .map_err(|error| error.to_string())?;
+    let sample = written_sample(solution, format, numbers)?;
     let predictions = read_csv(sample.as_slice(), format, solution)
         .map_err(|error| format!("no valid submission can be made for it: {error}"))?;
-    match score(solution, &predictions, &phase.metric) {
+    match score(solution, &predictions, metric) {
         // Classes and probabilities that are alike in every row may have no value; the competitor's
         // are not.
         Ok(_) => Ok(sample),
@@ -127,12 +259,115 @@ fn sample(
     }
 }
 
-fn check_truth(solution: &Solution, phase: &PhaseDraft, split: Split) -> Result<(), MetricError> {
+fn written_sample(
+    solution: &Solution,
+    format: &PredictionFormat,
+    numbers: SampleNumbers,
+) -> Result<Vec<u8>, String> {
+    let mut sample = Vec::new();
+    solution
+        .write_sample_submission(format, numbers, &mut sample)
+        .map_err(|error| error.to_string())?;
+    Ok(sample)
+}
+
+fn check_truth(solution: &Solution, metric: &Metric, split: Split) -> Result<(), MetricError> {
     let truth = solution.truth(Some(split));
-    phase.metric.check_target(&Sample {
+    metric.check_target(&Sample {
         target: &truth.target,
         group: truth.group.as_deref(),
         event: truth.event.as_deref(),
         predictions: &[],
     })
+}
+
+/// Posts a draft: nobody but its organizer sees it until it is published. `files` are in the order
+/// of the phases. Call it in a write transaction.
+fn create(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    owner_id: i64,
+    draft: &ChallengeDraft,
+    files: &[StoredFiles],
+) -> Result<i64, ChallengeError> {
+    let taken: i64 = challenges::table
+        .filter(challenges::slug.eq(&draft.slug))
+        .count()
+        .get_result(connection)?;
+    if taken > 0 {
+        return invalid("slug", "another challenge has this address; choose another");
+    }
+    let release_id = match &draft.dataset {
+        None => None,
+        Some(slug) => {
+            let newest: Option<i64> = releases::table
+                .inner_join(datasets::table)
+                .filter(datasets::slug.eq(slug))
+                .order(releases::version.desc())
+                .select(releases::id)
+                .first(connection)
+                .optional()?;
+            if newest.is_none() {
+                return invalid("dataset", format!("there is no published dataset `{slug}`"));
+            }
+            newest
+        }
+    };
+    let challenge_id: i64 = diesel::insert_into(challenges::table)
+        .values((
+            challenges::slug.eq(&draft.slug),
+            challenges::owner_id.eq(owner_id),
+            challenges::title.eq(draft.title.trim()),
+            challenges::tagline.eq(draft.tagline.trim()),
+            challenges::release_id.eq(release_id),
+            challenges::rates_drivers.eq(draft.rates_drivers),
+            challenges::prediction_format.eq(json_text(&draft.prediction_format)?),
+            challenges::kinds.eq(json_text(&draft.kinds)?),
+            challenges::onnx_contract.eq(draft.onnx.as_ref().map(json_text).transpose()?),
+            challenges::run_limits.eq(json_text(&draft.run_limits)?),
+            challenges::rules.eq(&draft.rules),
+            challenges::rules_version.eq(1),
+            challenges::created_at.eq(now.naive_utc()),
+        ))
+        .returning(challenges::id)
+        .get_result(connection)?;
+    insert_pages(connection, challenge_id, &draft.pages)?;
+    for ((position, phase), stored) in (0_i32..).zip(&draft.phases).zip(files) {
+        let features = stored.features.as_ref();
+        diesel::insert_into(phases::table)
+            .values((
+                phases::challenge_id.eq(challenge_id),
+                phases::position.eq(position),
+                phases::name.eq(phase.name.trim()),
+                phases::starts_at.eq(phase.starts_at.naive_utc()),
+                phases::ends_at.eq(phase.ends_at.naive_utc()),
+                phases::metric.eq(phase.metric.to_string()),
+                phases::submissions_per_day.eq(whole(phase.submissions_per_day)),
+                phases::submissions_total.eq(whole(phase.submissions_total)),
+                phases::max_bytes.eq(phase.max_bytes as i64), // checked: at most 1 GiB
+                phases::solution_sha256.eq(&stored.solution.sha256),
+                phases::solution_rows.eq(stored.rows as i64), // rows of a file that fits a disk
+                phases::solution_format.eq(json_text(&phase.solution)?),
+                phases::sample_sha256.eq(&stored.sample.sha256),
+                phases::sample_bytes.eq(stored.sample.bytes as i64), // likewise
+                phases::features_sha256.eq(features.map(|features| &features.sha256)),
+                phases::features_bytes.eq(features.map(|features| features.bytes as i64)), // likewise
+                phases::features_format.eq(features.map(|features| features.format.as_str())),
+                phases::features_hidden.eq(phase.features_hidden),
+                phases::program_sha256.eq(stored.program.as_ref().map(|program| &program.sha256)),
+            ))
+            .execute(connection)?;
+    }
+    let act = Act {
+        actor_id: Some(owner_id),
+        action: "challenge.create",
+        subject: &format!("challenge:{}", draft.slug),
+        detail: "",
+    };
+    audit::record(connection, now, &act)?;
+    Ok(challenge_id)
+}
+
+fn whole(count: u32) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
 }

@@ -11,9 +11,11 @@ use crate::accounts::permissions::Principal;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
 use crate::platform::schema::{challenges, phases, submissions, teams};
 use crate::platform::storage::Stored;
-use crate::scoring::metrics::Metric;
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
-use crate::scoring::queue;
+use crate::scoring::queue::{self, Demand};
+use crate::scoring::rule::ScoringRule;
+use crate::scoring::sandbox::Usage;
 use crate::scoring::verdict::Verdict;
 
 crate::text_enum! {
@@ -56,6 +58,8 @@ pub struct Submission {
     pub counts: bool,
     /// What its team wrote about it.
     pub description: String,
+    /// What was sent.
+    pub kind: SubmissionKind,
     /// The file's name on the sender's machine.
     pub file_name: String,
     /// SHA-256 of the file.
@@ -78,6 +82,8 @@ pub struct Submission {
     pub error_line: Option<i64>,
     /// The offending column.
     pub error_column: Option<String>,
+    /// What its last run used, where something was run.
+    pub usage: Option<Usage>,
 }
 
 /// Why a submission is not accepted. Nothing was stored.
@@ -117,6 +123,14 @@ pub enum SubmitError {
     /// No place is left.
     #[error(transparent)]
     Limit(#[from] LimitReached),
+    /// The challenge takes other kinds of submission.
+    #[error("kind: this challenge takes {taken}, not {kind}")]
+    KindNotTaken {
+        /// What was sent.
+        kind: SubmissionKind,
+        /// What is taken, in words.
+        taken: String,
+    },
     /// There is nothing in the file.
     #[error("The file is empty.")]
     Empty,
@@ -148,6 +162,32 @@ pub struct Admission {
     pub team_id: i64,
     /// What the team has used before it.
     pub used: Used,
+}
+
+impl Admission {
+    /// Whether the challenge takes this kind of submission.
+    pub fn check_kind(&self, kind: SubmissionKind) -> Result<(), SubmitError> {
+        if self.challenge.kinds.contains(&kind) {
+            return Ok(());
+        }
+        let taken: Vec<_> = self
+            .challenge
+            .kinds
+            .iter()
+            .map(|kind| kind.as_str())
+            .collect();
+        Err(SubmitError::KindNotTaken {
+            kind,
+            taken: taken.join(", "),
+        })
+    }
+
+    fn demand(&self, kind: SubmissionKind) -> Demand {
+        Demand {
+            kind,
+            needs_sandbox: kind.is_model() || self.phase.metric.program().is_some(),
+        }
+    }
 }
 
 /// Whether this person may send a submission now. Asked before the bytes are read, so that a
@@ -228,7 +268,9 @@ pub fn used(
 pub struct Upload {
     /// The bytes.
     pub stored: Stored,
-    /// How they are to be read.
+    /// What they are.
+    pub kind: SubmissionKind,
+    /// How the predictions are to be read: those sent, or those that the model writes.
     pub format: FileFormat,
     /// The file's name on the sender's machine.
     pub file_name: String,
@@ -258,6 +300,7 @@ pub fn accept(
     }
     lock_team(connection, principal, slug)?;
     let admission = admission(connection, now, principal, slug)?;
+    admission.check_kind(upload.kind)?;
     let user_id = principal
         .user()
         .map(|user| user.id)
@@ -271,6 +314,7 @@ pub fn accept(
             submissions::state.eq(SubmissionState::Queued),
             submissions::counts.eq(true),
             submissions::description.eq(upload.description.trim()),
+            submissions::kind.eq(upload.kind),
             submissions::file_name.eq(file_name(&upload.file_name)),
             submissions::format.eq(upload.format.as_str()),
             submissions::storage_key.eq(&upload.stored.key),
@@ -280,7 +324,12 @@ pub fn accept(
         ))
         .returning(submissions::id)
         .get_result(connection)?;
-    queue::enqueue(connection, submission_id, now)?;
+    queue::enqueue(
+        connection,
+        submission_id,
+        admission.demand(upload.kind),
+        now,
+    )?;
     Ok(submission_id)
 }
 
@@ -336,6 +385,7 @@ struct SubmissionRow {
     state: SubmissionState,
     counts: bool,
     description: String,
+    kind: SubmissionKind,
     file_name: String,
     sha256: String,
     bytes: i64,
@@ -347,6 +397,9 @@ struct SubmissionRow {
     reason: Option<String>,
     error_line: Option<i64>,
     error_column: Option<String>,
+    cpu_seconds: Option<f64>,
+    wall_seconds: Option<f64>,
+    peak_memory_bytes: Option<i64>,
 }
 
 impl From<SubmissionRow> for Submission {
@@ -360,6 +413,7 @@ impl From<SubmissionRow> for Submission {
             state: row.state,
             counts: row.counts,
             description: row.description,
+            kind: row.kind,
             file_name: row.file_name,
             sha256: row.sha256,
             bytes: row.bytes,
@@ -371,6 +425,14 @@ impl From<SubmissionRow> for Submission {
             reason: row.reason,
             error_line: row.error_line,
             error_column: row.error_column,
+            usage: match (row.cpu_seconds, row.wall_seconds, row.peak_memory_bytes) {
+                (Some(cpu_seconds), Some(wall_seconds), Some(peak)) => Some(Usage {
+                    cpu_seconds,
+                    wall_seconds,
+                    peak_memory_bytes: peak.unsigned_abs(),
+                }),
+                _ => None,
+            },
         }
     }
 }
@@ -425,7 +487,7 @@ pub struct SubmissionDetail {
     /// Its name.
     pub challenge_title: String,
     /// How it is scored.
-    pub metric: Metric,
+    pub metric: ScoringRule,
     /// When its phase ends: from then on the private score is shown.
     pub phase_ends_at: DateTime<Utc>,
 }
@@ -464,7 +526,7 @@ pub fn detail(
         }
     }
     let metric = metric
-        .parse::<Metric>()
+        .parse::<ScoringRule>()
         .map_err(|error| diesel::result::Error::DeserializationError(error.to_string().into()))?;
     Ok(Some(SubmissionDetail {
         submission: row.into(),

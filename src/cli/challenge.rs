@@ -12,7 +12,7 @@ use super::score::ScoreArgs;
 use super::settings::{self, Settings};
 use crate::challenges::challenge::{self, ChallengeError, Listed, current_phase};
 use crate::challenges::draft::ChallengeDraft;
-use crate::challenges::posting;
+use crate::challenges::posting::{self, ChallengeFiles};
 use crate::http::state::State;
 
 /// How many lines of a list are asked for at once.
@@ -56,6 +56,13 @@ pub struct CreateArguments {
     /// The hidden solution of each phase in their order, as CSV
     #[arg(long = "solution", value_name = "FILE", required = true)]
     solutions: Vec<PathBuf>,
+    /// What models predict from, CSV or Parquet; once for each phase
+    #[arg(long, value_name = "FILE")]
+    features: Vec<PathBuf>,
+    /// The scoring program, a zip; once for each phase whose metric is program:KEY:lower or
+    /// program:KEY:higher
+    #[arg(long = "program", value_name = "ZIP")]
+    programs: Vec<PathBuf>,
     /// The organizer who posts it
     #[arg(long, value_name = "USER")]
     owner: String,
@@ -131,24 +138,25 @@ async fn create(settings: &Settings, arguments: CreateArguments) -> anyhow::Resu
         read_text(&folder.join(name))
     })
     .with_context(|| arguments.file.display().to_string())?;
-    for solution in &arguments.solutions {
-        if !solution.is_file() {
-            bail!("there is no solution file {}", solution.display());
+    let files = ChallengeFiles {
+        solutions: arguments.solutions,
+        features: arguments.features,
+        programs: arguments.programs,
+    };
+    for (what, paths) in [
+        ("solution", &files.solutions),
+        ("features", &files.features),
+        ("scoring program", &files.programs),
+    ] {
+        if let Some(missing) = paths.iter().find(|path| !path.is_file()) {
+            bail!("there is no {what} file {}", missing.display());
         }
     }
     let state = settings.open()?;
     let owner = settings::organizer(&state, &arguments.owner).await?;
     let slug = draft.slug.clone();
     let now = state.clock.now();
-    posting::post(
-        &state.database,
-        &state.storage,
-        now,
-        &owner,
-        draft,
-        arguments.solutions,
-    )
-    .await?;
+    posting::post(&state.database, &state.storage, now, &owner, draft, files).await?;
     if arguments.publish {
         return publish(&state, slug, &owner.username).await;
     }

@@ -6,6 +6,8 @@ use super::settings::Settings;
 use super::{output, stop};
 use crate::challenges::dispatch::LocalWorker;
 use crate::platform::observability;
+use crate::scoring::judge::Judge;
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::remote::RemoteServer;
 use crate::scoring::worker::Worker;
 
@@ -48,6 +50,9 @@ pub async fn run(settings: &Settings, arguments: WorkerArguments) -> anyhow::Res
         arguments.server
     ))?;
     let scratch = LocalWorker::scratch(&config.data_dir);
-    Worker::new(server, scratch).run(concurrency, stop).await;
+    let judge = Judge::of_machine(&config, scratch.clone());
+    Worker::new(server, judge, SubmissionKind::ALL.to_vec(), scratch)
+        .run(concurrency, stop)
+        .await;
     Ok(())
 }

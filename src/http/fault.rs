@@ -203,6 +203,7 @@ impl From<SubmitError> for Fault {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "limit_reached", text)
             }
             SubmitError::Empty => Self::invalid("file", text),
+            SubmitError::KindNotTaken { .. } => Self::invalid("kind", text),
             SubmitError::LongDescription { .. } => Self::invalid("description", text),
             SubmitError::Database(error) => error.into(),
         }
@@ -249,6 +250,7 @@ impl From<RunError> for Fault {
     fn from(error: RunError) -> Self {
         match error {
             RunError::LeaseLost => Self::new(StatusCode::CONFLICT, "lease_lost", error.to_string()),
+            RunError::NoSuchFile => Self::not_found(error.to_string()),
             RunError::Database(error) => error.into(),
             RunError::Storage(error) => error.into(),
         }

@@ -12,6 +12,7 @@ use super::state::State;
 use crate::accounts::permissions::Principal;
 use crate::challenges::submissions::{self, Admission, SubmitError, Upload};
 use crate::platform::storage::Stored;
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
 
 /// The longest text field of a form with files, in bytes.
@@ -116,6 +117,7 @@ pub async fn receive_form_keeping(
     let received = received.await;
     match (received, file) {
         (Ok(()), Some((stored, file_name, media_type))) => Ok(Upload {
+            kind: SubmissionKind::Predictions,
             format: file_format(media_type.as_deref(), &file_name),
             stored,
             file_name,
@@ -142,6 +144,7 @@ pub async fn receive_body<E: std::fmt::Display>(
     admission: &Admission,
 ) -> Result<Upload, Fault> {
     Ok(Upload {
+        kind: SubmissionKind::Predictions,
         stored: receive(state, body, admission).await?,
         format,
         file_name: format!("predictions.{}", format.as_str()),

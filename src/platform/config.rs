@@ -32,6 +32,13 @@ pub struct Config {
     pub receipt_key_file: PathBuf,
     /// How many runs the server's own worker scores at once; 0 leaves scoring to `paddock worker`.
     pub worker_concurrency: usize,
+    /// What holds a sandboxed run to its memory: `auto` is cgroup v2 or v1, and no run without; `none` a
+    /// watchdog alone, for machines that have no cgroup.
+    pub sandbox_cgroup: CgroupSetting,
+    /// Where workers run as root: sandboxed runs get users of their own from this number on.
+    pub sandbox_uid_base: u32,
+    /// Where `paddock runtime build` puts what models run with. Empty: a folder in `data_dir`.
+    pub runtimes_dir: PathBuf,
     /// Seconds after which a run whose worker fell silent is taken by another.
     pub lease_seconds: u32,
     /// Days after which an unused session ends.
@@ -46,6 +53,16 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `tracing`'s filters.
     pub log_filter: String,
+}
+
+/// What holds a sandboxed run to its memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CgroupSetting {
+    /// A cgroup; where there is none, no run.
+    Auto,
+    /// A watchdog.
+    None,
 }
 
 /// How log lines are written.
@@ -70,6 +87,9 @@ impl Default for Config {
             secret_key: String::new(),
             receipt_key_file: PathBuf::new(),
             worker_concurrency: 2,
+            sandbox_cgroup: CgroupSetting::Auto,
+            sandbox_uid_base: 3_000_000,
+            runtimes_dir: PathBuf::new(),
             lease_seconds: 60,
             session_days: 14,
             sign_in_per_minute: 20,
@@ -168,6 +188,14 @@ impl Config {
             return format!("file:{}", self.data_dir.join("storage").display());
         }
         self.storage_url.clone()
+    }
+
+    /// Where built runtimes are.
+    pub fn runtimes(&self) -> PathBuf {
+        if self.runtimes_dir.as_os_str().is_empty() {
+            return self.data_dir.join("runtimes");
+        }
+        self.runtimes_dir.clone()
     }
 
     /// How browsers reach the server, without a slash at the end.

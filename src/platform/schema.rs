@@ -109,6 +109,9 @@ diesel::table! {
         team_count -> BigInt,
         created_at -> Timestamp,
         published_at -> Nullable<Timestamp>,
+        kinds -> Text,
+        onnx_contract -> Nullable<Text>,
+        run_limits -> Nullable<Text>,
     }
 }
 
@@ -141,6 +144,11 @@ diesel::table! {
         sample_sha256 -> Text,
         sample_bytes -> BigInt,
         entry_count -> BigInt,
+        features_sha256 -> Nullable<Text>,
+        features_bytes -> Nullable<BigInt>,
+        features_format -> Nullable<Text>,
+        features_hidden -> Bool,
+        program_sha256 -> Nullable<Text>,
     }
 }
 
@@ -187,6 +195,11 @@ diesel::table! {
         reason -> Nullable<Text>,
         error_line -> Nullable<BigInt>,
         error_column -> Nullable<Text>,
+        kind -> Text,
+        predictions_key -> Nullable<Text>,
+        cpu_seconds -> Nullable<Double>,
+        wall_seconds -> Nullable<Double>,
+        peak_memory_bytes -> Nullable<BigInt>,
     }
 }
 
@@ -201,6 +214,44 @@ diesel::table! {
         leased_at -> Nullable<Timestamp>,
         lease_expires_at -> Nullable<Timestamp>,
         finished_at -> Nullable<Timestamp>,
+        kind -> Text,
+        needs_sandbox -> Bool,
+        rescore -> Bool,
+    }
+}
+
+diesel::table! {
+    run_logs (submission_id) {
+        submission_id -> BigInt,
+        stdout -> Text,
+        stderr -> Text,
+    }
+}
+
+diesel::table! {
+    receipts (id) {
+        id -> BigInt,
+        submission_id -> BigInt,
+        issued_at -> Timestamp,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    workers (name) {
+        name -> Text,
+        version -> Text,
+        kinds -> Text,
+        concurrency -> Integer,
+        running -> Integer,
+        memory_bytes -> BigInt,
+        runtime -> Nullable<Text>,
+        sandbox_problem -> Nullable<Text>,
+        draining -> Bool,
+        runs_done -> BigInt,
+        runs_failed -> BigInt,
+        started_at -> Timestamp,
+        last_heartbeat_at -> Timestamp,
     }
 }
 
@@ -246,6 +297,8 @@ diesel::joinable!(submissions -> phases (phase_id));
 diesel::joinable!(submissions -> teams (team_id));
 diesel::joinable!(submissions -> users (user_id));
 diesel::joinable!(runs -> submissions (submission_id));
+diesel::joinable!(run_logs -> submissions (submission_id));
+diesel::joinable!(receipts -> submissions (submission_id));
 diesel::joinable!(entries -> phases (phase_id));
 diesel::joinable!(entries -> teams (team_id));
 diesel::joinable!(entries -> submissions (submission_id));
@@ -266,6 +319,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     members,
     submissions,
     runs,
+    run_logs,
+    receipts,
+    workers,
     entries,
     talent_boards,
 );

@@ -1,20 +1,26 @@
 //! Scoring: what a submission is worth.
 //!
 //! [`predictions`] checks a submitted file against the hidden [`solution`], [`metrics`] compares the
-//! two; [`intake`] looks at models before they are accepted; the [`queue`] leases runs and the [`worker`] carries them out, in the server's process or on
-//! another machine ([`remote`]).
+//! two. Of a model, [`intake`] looks at the file, [`runtimes`] knows how it is run, the [`sandbox`]
+//! runs it; [`judge`] puts all of that together. The [`queue`] leases runs and the [`worker`] carries
+//! them out, in the server's process or on another machine ([`remote`]). A [`receipt`] lets anyone
+//! check later how a score came about.
 //!
-//! May touch: `platform`. `metrics`, `predictions`, `solution`, `intake` and `csv_rows` are pure: no database, no HTTP.
-//! Start reading at [`metrics`].
+//! May touch: `platform`. `metrics`, `predictions`, `solution`, `features`, `intake`, `receipt` and
+//! `csv_rows` are pure: no database, no HTTP; the sandbox knows the kernel and nothing of challenges.
+//! Start reading at [`judge`].
 
 pub mod csv_rows;
+pub mod features;
 pub mod intake;
+pub mod judge;
 pub mod kind;
 pub mod metrics;
 pub mod predictions;
 pub mod queue;
 pub mod receipt;
 pub mod remote;
+pub mod rule;
 pub mod runtimes;
 pub mod sandbox;
 pub mod solution;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::platform::database::{DatabaseConnection, DatabaseError, database_now};
 use crate::platform::schema::runs;
+use crate::scoring::kind::SubmissionKind;
 
 /// After this many leases that ended without a report the platform gives a run up: something about
 /// it kills workers. The competitor is not charged.
@@ -62,15 +63,66 @@ impl Claim {
     }
 }
 
+/// What a run asks of a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Demand {
+    /// The kind of submission.
+    pub kind: SubmissionKind,
+    /// Whether something is run in a sandbox: a model, or the organizer's scoring program.
+    pub needs_sandbox: bool,
+}
+
+/// What a worker can carry out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Abilities {
+    /// The kinds of submission that it takes.
+    pub kinds: Vec<SubmissionKind>,
+    /// Whether it can seal a sandbox.
+    pub sandbox: bool,
+}
+
+impl Abilities {
+    /// Those of a worker that runs nobody's code.
+    pub fn predictions_alone() -> Self {
+        Self {
+            kinds: vec![SubmissionKind::Predictions],
+            sandbox: false,
+        }
+    }
+
+    /// The condition on runs that this worker may claim. The names are our own: nothing of it comes
+    /// from outside.
+    fn condition(&self) -> String {
+        let kinds: Vec<_> = self
+            .kinds
+            .iter()
+            .filter(|kind| self.sandbox || !kind.is_model())
+            .map(|kind| format!("'{kind}'"))
+            .collect();
+        let kinds = match kinds.as_slice() {
+            [] => "FALSE".to_owned(),
+            kinds => format!("kind IN ({})", kinds.join(", ")),
+        };
+        if self.sandbox {
+            kinds
+        } else {
+            format!("{kinds} AND needs_sandbox = FALSE")
+        }
+    }
+}
+
 /// Enqueues a run of a submission, in the caller's transaction.
 pub fn enqueue(
     connection: &mut DatabaseConnection,
     submission_id: i64,
+    demand: Demand,
     now: DateTime<Utc>,
 ) -> Result<(), DatabaseError> {
     diesel::insert_into(runs::table)
         .values((
             runs::submission_id.eq(submission_id),
+            runs::kind.eq(demand.kind),
+            runs::needs_sandbox.eq(demand.needs_sandbox),
             runs::state.eq(RunState::Queued),
             runs::queued_at.eq(now.naive_utc()),
         ))
@@ -78,11 +130,12 @@ pub fn enqueue(
     Ok(())
 }
 
-/// Claims the run that waits longest: first those whose lease ended without a report, then new ones.
-/// Call it in a write transaction.
+/// Claims the run that waits longest among those that the worker can carry out: first those whose
+/// lease ended without a report, then new ones. Call it in a write transaction.
 pub fn claim(
     connection: &mut DatabaseConnection,
     worker: &str,
+    abilities: &Abilities,
     lease_seconds: u32,
 ) -> Result<Option<Claim>, DatabaseError> {
     let now = database_now(connection)?;
@@ -92,14 +145,19 @@ pub fn claim(
         // The transaction holds SQLite's only write lock.
         DatabaseConnection::Sqlite(_) => "",
     };
-    for waiting in [
-        "state = 'leased' AND lease_expires_at < $2 ORDER BY lease_expires_at, id",
-        "state = 'queued' ORDER BY queued_at, id",
+    let able = abilities.condition();
+    for (waiting, order) in [
+        (
+            "state = 'leased' AND lease_expires_at < $2",
+            "lease_expires_at, id",
+        ),
+        ("state = 'queued'", "queued_at, id"),
     ] {
         let claimed = diesel::sql_query(format!(
             "UPDATE runs SET worker = $1, leased_at = $2, lease_expires_at = $3, \
              state = 'leased', attempt = attempt + 1 \
-             WHERE id = (SELECT id FROM runs WHERE {waiting} LIMIT 1 {skip_locked}) \
+             WHERE id = (SELECT id FROM runs WHERE {waiting} AND {able} \
+             ORDER BY {order} LIMIT 1 {skip_locked}) \
              RETURNING id, submission_id, attempt"
         ))
         .bind::<Text, _>(worker)
@@ -170,23 +228,25 @@ pub fn waiting(connection: &mut DatabaseConnection) -> Result<i64, DatabaseError
         .get_result(connection)?)
 }
 
-/// Whether there is anything to claim: a look that takes no lock.
-pub fn is_any_waiting(connection: &mut DatabaseConnection) -> Result<bool, DatabaseError> {
-    let now = database_now(connection)?;
-    let queued = runs::table
-        .filter(runs::state.eq(RunState::Queued))
-        .select(runs::id)
-        .order((runs::queued_at, runs::id))
-        .first::<i64>(connection)
-        .optional()?;
-    if queued.is_some() {
-        return Ok(true);
+/// Whether there is anything for a worker to claim: a look that takes no lock.
+pub fn is_any_waiting(
+    connection: &mut DatabaseConnection,
+    abilities: &Abilities,
+) -> Result<bool, DatabaseError> {
+    #[derive(QueryableByName)]
+    struct Waiting {
+        #[diesel(sql_type = BigInt)]
+        #[expect(dead_code, reason = "a row is all that is asked for")]
+        id: i64,
     }
-    let expired = runs::table
-        .filter(runs::state.eq(RunState::Leased))
-        .filter(runs::lease_expires_at.lt(now.naive_utc()))
-        .select(runs::id)
-        .first::<i64>(connection)
-        .optional()?;
-    Ok(expired.is_some())
+    let now = database_now(connection)?;
+    let able = abilities.condition();
+    let found: Option<Waiting> = diesel::sql_query(format!(
+        "SELECT id FROM runs WHERE (state = 'queued' OR (state = 'leased' AND lease_expires_at < $1)) \
+         AND {able} LIMIT 1"
+    ))
+    .bind::<Timestamp, _>(now.naive_utc())
+    .get_result(connection)
+    .optional()?;
+    Ok(found.is_some())
 }

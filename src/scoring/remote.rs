@@ -7,9 +7,11 @@ use anyhow::{Context, bail};
 use futures_util::TryStreamExt;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tokio::io::AsyncWriteExt;
+use tokio_util::io::ReaderStream;
 
-use super::queue::Lease;
-use super::worker::{Assignment, DispatchError, Dispatcher, Outcome, RunFile};
+use super::judge::Judgement;
+use super::queue::{Abilities, Lease};
+use super::worker::{Assignment, DispatchError, Dispatcher, RunFile};
 
 /// How long the server lets an idle worker wait for a run before it answers that there is none.
 pub const LEASE_WAIT: Duration = Duration::from_secs(20);
@@ -67,10 +69,9 @@ impl RemoteServer {
 }
 
 impl Dispatcher for RemoteServer {
-    async fn lease(&self) -> Result<Option<Assignment>, DispatchError> {
-        let response = self
-            .send(self.client.post(format!("{}/leases", self.api)))
-            .await?;
+    async fn lease(&self, abilities: &Abilities) -> Result<Option<Assignment>, DispatchError> {
+        let request = self.client.post(format!("{}/leases", self.api));
+        let response = self.send(request.json(abilities)).await?;
         if response.status() == StatusCode::NO_CONTENT {
             return Ok(None);
         }
@@ -90,10 +91,7 @@ impl Dispatcher for RemoteServer {
     }
 
     async fn fetch(&self, lease: Lease, which: RunFile, into: &Path) -> Result<(), DispatchError> {
-        let what = match which {
-            RunFile::Submission => "submission",
-            RunFile::Solution => "solution",
-        };
+        let what = which.as_str();
         let response = self
             .send(self.client.get(self.run(lease, what)))
             .await?
@@ -110,8 +108,17 @@ impl Dispatcher for RemoteServer {
         Ok(())
     }
 
-    async fn report(&self, lease: Lease, outcome: Outcome) -> Result<bool, DispatchError> {
-        let request = self.client.post(self.run(lease, "report")).json(&outcome);
+    async fn keep_predictions(&self, lease: Lease, from: &Path) -> Result<bool, DispatchError> {
+        let file = tokio::fs::File::open(from)
+            .await
+            .map_err(anyhow::Error::from)?;
+        let body = reqwest::Body::wrap_stream(ReaderStream::new(file));
+        let request = self.client.put(self.run(lease, "predictions")).body(body);
+        Ok(self.as_holder(request).await?)
+    }
+
+    async fn report(&self, lease: Lease, judgement: Judgement) -> Result<bool, DispatchError> {
+        let request = self.client.post(self.run(lease, "report")).json(&judgement);
         Ok(self.as_holder(request).await?)
     }
 }

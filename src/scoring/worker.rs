@@ -1,24 +1,30 @@
-//! The worker: leases a run, fetches its bytes, scores it, reports. The same loop runs in the
+//! The worker: leases a run, fetches its bytes, has it judged, reports. The same loop runs in the
 //! server's process and, over HTTP, on another machine; a [`Dispatcher`] is all that it knows of
 //! either, and it holds no database credentials (law 9).
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::Metric;
-use super::predictions::{FileFormat, PredictionFormat, read_predictions, score};
-use super::queue::Lease;
+use super::judge::{CannotJudge, Files, Judge, Judgement, Outcome, Task};
+use super::kind::SubmissionKind;
+use super::queue::{Abilities, Lease};
 use super::solution::{Solution, SolutionError, SolutionFormat};
+use super::verdict::Verdict;
 
 /// How many parsed solutions a worker keeps: a contest's phases are few, and each stays warm.
 const SOLUTIONS_KEPT: usize = 4;
+
+/// How many of the features and scoring programs it keeps.
+const FILES_KEPT: usize = 8;
 
 /// How a phase's solution is read and which of its rows are public.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -59,44 +65,18 @@ pub struct Assignment {
     pub lease: Lease,
     /// For how long, unless a heartbeat extends it.
     pub lease_seconds: u32,
-    /// How the submitted file is to be read.
-    pub file_format: FileFormat,
-    /// What it must hold.
-    pub prediction_format: PredictionFormat,
+    /// What is asked.
+    pub task: Task,
     /// The content hash of the solution: the key of the worker's cache.
     pub solution_sha256: String,
     /// How the solution is read.
     pub solution: SolutionSpec,
-    /// How the two are compared.
-    #[schema(value_type = String, example = "rmse")]
-    pub metric: Metric,
-}
-
-/// What came of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was scored.
-    Scored {
-        /// On the public split.
-        public: f64,
-        /// On the private split.
-        private: f64,
-    },
-    /// The file is not what the challenge asks for.
-    Invalid {
-        /// Why, in words for its sender.
-        reason: String,
-        /// The first offending line.
-        line: Option<u64>,
-        /// The offending column.
-        column: Option<String>,
-    },
-    /// The platform failed.
-    PlatformFault {
-        /// Why, in words for the operator's log and the sender.
-        reason: String,
-    },
+    /// The content hash of the features, where a model is to be run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features_sha256: Option<String>,
+    /// The content hash of the scoring program, where one scores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program_sha256: Option<String>,
 }
 
 /// Which of a run's files.
@@ -106,6 +86,22 @@ pub enum RunFile {
     Submission,
     /// What it is compared with.
     Solution,
+    /// What a model predicts from.
+    Features,
+    /// The organizer's scoring program.
+    Program,
+}
+
+impl RunFile {
+    /// Its name in the API's addresses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submission => "submission",
+            Self::Solution => "solution",
+            Self::Features => "features",
+            Self::Program => "program",
+        }
+    }
 }
 
 /// Why a worker could not talk to whoever hands out runs. It tries again.
@@ -115,8 +111,11 @@ pub struct DispatchError(#[from] pub anyhow::Error);
 
 /// Whoever hands out runs: the database of this process, or a server over HTTP.
 pub trait Dispatcher: Send + Sync + 'static {
-    /// The next run; none after waiting a while in vain.
-    fn lease(&self) -> impl Future<Output = Result<Option<Assignment>, DispatchError>> + Send;
+    /// The next run that a worker of these abilities can carry out; none after waiting a while in vain.
+    fn lease(
+        &self,
+        abilities: &Abilities,
+    ) -> impl Future<Output = Result<Option<Assignment>, DispatchError>> + Send;
     /// Extends a lease; false when it was lost.
     fn heartbeat(&self, lease: Lease) -> impl Future<Output = Result<bool, DispatchError>> + Send;
     /// Copies one of the run's files to a local path.
@@ -126,28 +125,58 @@ pub trait Dispatcher: Send + Sync + 'static {
         which: RunFile,
         into: &Path,
     ) -> impl Future<Output = Result<(), DispatchError>> + Send;
+    /// Keeps the predictions that a model wrote; false when the lease was lost.
+    fn keep_predictions(
+        &self,
+        lease: Lease,
+        from: &Path,
+    ) -> impl Future<Output = Result<bool, DispatchError>> + Send;
     /// Reports what came of the run; false when the lease was lost and the report dropped.
     fn report(
         &self,
         lease: Lease,
-        outcome: Outcome,
+        judgement: Judgement,
     ) -> impl Future<Output = Result<bool, DispatchError>> + Send;
 }
 
-/// A worker with its cache of solutions.
+/// A solution that a worker keeps: parsed, and for scoring programs the file that it was read from.
+struct KeptSolution {
+    parsed: Solution,
+    file: Option<NamedTempFile>,
+}
+
+/// A worker with its cache of solutions, features and programs.
 pub struct Worker<D> {
     dispatcher: D,
+    judge: Judge,
     scratch: PathBuf,
-    solutions: Mutex<VecDeque<(String, Arc<Solution>)>>,
+    kinds: Vec<SubmissionKind>,
+    /// Set once a sandbox failed that could be sealed before: models are for others from then on.
+    unable: AtomicBool,
+    solutions: Cache<KeptSolution>,
+    files: Cache<NamedTempFile>,
 }
 
 impl<D: Dispatcher> Worker<D> {
-    /// A worker that keeps files of the run at hand in `scratch`.
-    pub fn new(dispatcher: D, scratch: PathBuf) -> Self {
+    /// A worker that takes these kinds of submission and keeps files of the run at hand in `scratch`.
+    /// Where the judge has no sandbox, only what needs none is taken.
+    pub fn new(dispatcher: D, judge: Judge, kinds: Vec<SubmissionKind>, scratch: PathBuf) -> Self {
         Self {
             dispatcher,
+            judge,
             scratch,
-            solutions: Mutex::default(),
+            kinds,
+            unable: AtomicBool::new(false),
+            solutions: Cache::new(SOLUTIONS_KEPT),
+            files: Cache::new(FILES_KEPT),
+        }
+    }
+
+    /// What it can carry out now.
+    pub fn abilities(&self) -> Abilities {
+        Abilities {
+            kinds: self.kinds.clone(),
+            sandbox: self.judge.refusal().is_none() && !self.unable.load(Ordering::Relaxed),
         }
     }
 
@@ -167,9 +196,10 @@ impl<D: Dispatcher> Worker<D> {
     async fn lane(self: Arc<Self>, stop: CancellationToken) {
         let mut pause = Duration::from_millis(100);
         loop {
+            let abilities = self.abilities();
             let leased = tokio::select! {
                 () = stop.cancelled() => return,
-                leased = self.dispatcher.lease() => leased,
+                leased = self.dispatcher.lease(&abilities) => leased,
             };
             match leased {
                 Ok(Some(assignment)) => {
@@ -190,8 +220,8 @@ impl<D: Dispatcher> Worker<D> {
     }
 
     /// Carries out the next run, if one waits: one step of the loop.
-    pub async fn step(&self) -> Result<bool, DispatchError> {
-        match self.dispatcher.lease().await? {
+    pub async fn step(self: &Arc<Self>) -> Result<bool, DispatchError> {
+        match self.dispatcher.lease(&self.abilities()).await? {
             Some(assignment) => {
                 self.carry_out(assignment).await;
                 Ok(true)
@@ -200,17 +230,17 @@ impl<D: Dispatcher> Worker<D> {
         }
     }
 
-    async fn carry_out(&self, assignment: Assignment) {
+    async fn carry_out(self: &Arc<Self>, assignment: Assignment) {
         let lease = assignment.lease;
-        let outcome = tokio::select! {
-            outcome = self.outcome_of(&assignment) => outcome,
+        let judgement = tokio::select! {
+            judgement = self.judge(&assignment) => judgement,
             () = self.keep_lease(&assignment) => {
                 tracing::warn!(?lease, "the lease was lost; another worker has the run");
                 return;
             }
         };
-        let outcome = match outcome {
-            Ok(outcome) => outcome,
+        let judgement = match judgement {
+            Ok(judgement) => judgement,
             Err(error) => {
                 // Without a report the lease runs out and the run is taken again, here or elsewhere.
                 tracing::error!(?lease, %error, "a run could not be carried out");
@@ -218,7 +248,7 @@ impl<D: Dispatcher> Worker<D> {
             }
         };
         for attempt in 0..5_u32 {
-            match self.dispatcher.report(lease, outcome.clone()).await {
+            match self.dispatcher.report(lease, judgement.clone()).await {
                 Ok(true) => return,
                 Ok(false) => {
                     tracing::warn!(?lease, "the report came too late and was dropped");
@@ -243,90 +273,146 @@ impl<D: Dispatcher> Worker<D> {
         }
     }
 
-    async fn outcome_of(&self, assignment: &Assignment) -> Result<Outcome, DispatchError> {
+    async fn judge(self: &Arc<Self>, assignment: &Assignment) -> Result<Judgement, DispatchError> {
+        let lease = assignment.lease;
         let solution = self.solution(assignment).await?;
-        let submission = self.temporary()?;
-        self.dispatcher
-            .fetch(assignment.lease, RunFile::Submission, submission.path())
-            .await?;
-        let assignment = assignment.clone();
-        let scored = tokio::task::spawn_blocking(move || {
-            let file = submission.reopen()?;
-            Ok::<_, std::io::Error>(compare(file, &assignment, &solution))
+        let features = match &assignment.features_sha256 {
+            Some(sha256) => Some(self.file(lease, RunFile::Features, sha256).await?),
+            None => None,
+        };
+        let program = match &assignment.program_sha256 {
+            Some(sha256) => Some(self.file(lease, RunFile::Program, sha256).await?),
+            None => None,
+        };
+        let submission = self.fetched(lease, RunFile::Submission).await?;
+        let predictions = self.temporary()?;
+        let into = predictions.path().to_owned();
+        // Whoever drops this future (a lost lease, a worker that is told to stop at once) ends the run.
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let _ends_the_run = CancelOnDrop(Arc::clone(&cancelled));
+        let (worker, spec, task) = (
+            Arc::clone(self),
+            assignment.solution.format.clone(),
+            assignment.task.clone(),
+        );
+        let judged = tokio::task::spawn_blocking(move || {
+            let files = Files {
+                submission: submission.path(),
+                features: features.as_ref().map(|file| file.path()),
+                solution: solution.file.as_ref().map(|file| file.path()),
+                program: program.as_ref().map(|file| file.path()),
+            };
+            worker
+                .judge
+                .judge(&task, files, &solution.parsed, &spec, &into, &cancelled)
         })
         .await;
-        match scored {
-            Ok(outcome) => Ok(outcome.map_err(anyhow::Error::from)?),
-            Err(panic) => Ok(Outcome::PlatformFault {
-                reason: format!("scoring broke off: {panic}"),
-            }),
+        let judgement = match judged {
+            Ok(Ok(judgement)) => judgement,
+            Ok(Err(CannotJudge::Refused(reason))) => {
+                self.unable.store(true, Ordering::Relaxed);
+                return Err(anyhow!(
+                    "the sandbox refused, so this worker takes no more models: {reason}"
+                )
+                .into());
+            }
+            Ok(Err(error)) => return Err(anyhow::Error::from(error).into()),
+            Err(panic) => {
+                let reason = format!("scoring broke off: {panic}");
+                return Ok(Outcome::failed(Verdict::PlatformFault, reason).into());
+            }
+        };
+        let is_scored = matches!(judgement.outcome, Outcome::Scored { .. });
+        if is_scored && assignment.task.kind.is_model() {
+            // A lost lease shows again when the report is refused.
+            self.dispatcher
+                .keep_predictions(lease, predictions.path())
+                .await?;
         }
+        Ok(judgement)
     }
 
     /// The parsed solution, from the cache where it is.
-    async fn solution(&self, assignment: &Assignment) -> Result<Arc<Solution>, DispatchError> {
-        if let Some(kept) = self.kept_solution(&assignment.solution_sha256) {
+    async fn solution(&self, assignment: &Assignment) -> Result<Arc<KeptSolution>, DispatchError> {
+        let needs_file = assignment.program_sha256.is_some();
+        if let Some(kept) = self.solutions.get(&assignment.solution_sha256)
+            && (kept.file.is_some() || !needs_file)
+        {
             return Ok(kept);
         }
-        let file = self.temporary()?;
-        self.dispatcher
-            .fetch(assignment.lease, RunFile::Solution, file.path())
-            .await?;
+        let file = self.fetched(assignment.lease, RunFile::Solution).await?;
         let spec = assignment.solution.clone();
-        let parsed =
-            tokio::task::spawn_blocking(move || anyhow::Ok(Arc::new(spec.read(file.reopen()?)?)))
-                .await
-                .map_err(anyhow::Error::from)??;
-        let mut kept = self
-            .solutions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        kept.push_front((assignment.solution_sha256.clone(), Arc::clone(&parsed)));
-        kept.truncate(SOLUTIONS_KEPT);
-        Ok(parsed)
+        let solution = tokio::task::spawn_blocking(move || {
+            let parsed = spec.read(file.reopen()?)?;
+            let file = needs_file.then_some(file);
+            anyhow::Ok(KeptSolution { parsed, file })
+        })
+        .await
+        .map_err(anyhow::Error::from)??;
+        Ok(self.solutions.keep(&assignment.solution_sha256, solution))
     }
 
-    fn kept_solution(&self, sha256: &str) -> Option<Arc<Solution>> {
-        let kept = self
-            .solutions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        kept.iter()
-            .find(|(known, _)| known == sha256)
-            .map(|(_, solution)| Arc::clone(solution))
+    /// A file that many runs share, from the cache where it is.
+    async fn file(
+        &self,
+        lease: Lease,
+        which: RunFile,
+        sha256: &str,
+    ) -> Result<Arc<NamedTempFile>, DispatchError> {
+        if let Some(kept) = self.files.get(sha256) {
+            return Ok(kept);
+        }
+        let file = self.fetched(lease, which).await?;
+        Ok(self.files.keep(sha256, file))
     }
 
-    fn temporary(&self) -> Result<tempfile::NamedTempFile, DispatchError> {
+    async fn fetched(&self, lease: Lease, which: RunFile) -> Result<NamedTempFile, DispatchError> {
+        let file = self.temporary()?;
+        self.dispatcher.fetch(lease, which, file.path()).await?;
+        Ok(file)
+    }
+
+    fn temporary(&self) -> Result<NamedTempFile, DispatchError> {
         std::fs::create_dir_all(&self.scratch).map_err(anyhow::Error::from)?;
-        Ok(tempfile::NamedTempFile::new_in(&self.scratch).map_err(anyhow::Error::from)?)
+        Ok(NamedTempFile::new_in(&self.scratch).map_err(anyhow::Error::from)?)
     }
 }
 
-/// Reads a submitted file and compares it with the solution: the whole judgement, without I/O beyond
-/// the file.
-pub fn compare(file: File, assignment: &Assignment, solution: &Solution) -> Outcome {
-    let format = &assignment.prediction_format;
-    match read_predictions(file, assignment.file_format, format, solution) {
-        Err(error) => Outcome::Invalid {
-            reason: error.to_string(),
-            line: error.line().map(|line| line as u64),
-            column: error.column().map(str::to_owned),
-        },
-        Ok(predictions) => match score(solution, &predictions, &assignment.metric) {
-            Ok(scores) => Outcome::Scored {
-                public: scores.public,
-                private: scores.private,
-            },
-            // What is wrong with the truth may tell of the truth: it is for the organizer's log alone.
-            Err(error) if error.is_in_the_truth() => Outcome::PlatformFault {
-                reason: "The challenge's solution does not suit its metric; the organizer has to mend it."
-                    .into(),
-            },
-            Err(error) => Outcome::Invalid {
-                reason: error.to_string(),
-                line: None,
-                column: None,
-            },
-        },
+/// Tells a run that nobody waits for it any more.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The last few things by their content hash.
+struct Cache<T> {
+    most: usize,
+    kept: Mutex<VecDeque<(String, Arc<T>)>>,
+}
+
+impl<T> Cache<T> {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            kept: Mutex::default(),
+        }
+    }
+
+    fn get(&self, sha256: &str) -> Option<Arc<T>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter()
+            .find(|(known, _)| known == sha256)
+            .map(|(_, value)| Arc::clone(value))
+    }
+
+    fn keep(&self, sha256: &str, value: T) -> Arc<T> {
+        let value = Arc::new(value);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_front((sha256.to_owned(), Arc::clone(&value)));
+        kept.truncate(self.most);
+        value
     }
 }

@@ -161,7 +161,7 @@ pub async fn publish(
     .await
     .map_err(DatabaseError::from)??;
     let board = TalentBoard {
-        metric: phase.metric.definition().title.to_owned(),
+        metric: phase.metric.title().to_owned(),
         models: models
             .into_iter()
             .map(|model| BoardModel {
@@ -218,21 +218,24 @@ fn best_models(
         .ok_or(BoardError::NoModels)?;
     let best = leaderboard::page(connection, phase.id, Board::Private, None, MODELS)?.entries;
     let ids: Vec<i64> = best.iter().map(|entry| entry.submission_id).collect();
-    let files: Vec<(i64, String, String)> = submissions::table
+    let files: Vec<(i64, String, Option<String>, String)> = submissions::table
         .filter(submissions::id.eq_any(ids))
         .select((
             submissions::id,
             submissions::storage_key,
+            submissions::predictions_key,
             submissions::format,
         ))
         .load(connection)?;
     let mut models = Vec::with_capacity(best.len());
     for entry in best {
-        let Some((_, key, format)) = files.iter().find(|file| file.0 == entry.submission_id) else {
+        let file = files.iter().find(|file| file.0 == entry.submission_id);
+        let Some((_, sent, predicted, format)) = file else {
             continue;
         };
         models.push(Model {
-            storage_key: key.clone(),
+            // What a model predicted, else the predictions that were sent.
+            storage_key: predicted.as_ref().unwrap_or(sent).clone(),
             format: format.parse().map_err(unreadable)?,
             entry,
         });

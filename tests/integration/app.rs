@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::net::TcpListener;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use diesel::RunQueryDsl;
@@ -15,7 +15,7 @@ use paddock::accounts::users::{self, Role, SignUp, User};
 use paddock::challenges::challenge::{self, Page};
 use paddock::challenges::dispatch::LocalWorker;
 use paddock::challenges::draft::{ChallengeDraft, PhaseDraft};
-use paddock::challenges::posting;
+use paddock::challenges::posting::{self, ChallengeFiles};
 use paddock::datasets::anonymize::ReleaseKey;
 use paddock::datasets::publish::{DatasetDraft, Published, publish};
 use paddock::http::fault::Fault;
@@ -23,7 +23,10 @@ use paddock::http::state::State;
 use paddock::platform::clock::Clock;
 use paddock::platform::config::Config;
 use paddock::platform::database::Database;
+use paddock::scoring::judge::Judge;
+use paddock::scoring::kind::SubmissionKind;
 use paddock::scoring::predictions::{ColumnKind, PredictionColumn, PredictionFormat};
+use paddock::scoring::sandbox::Limits;
 use paddock::scoring::solution::SolutionFormat;
 use paddock::scoring::worker::{SolutionSpec, Worker};
 use reqwest::{Client, RequestBuilder, Response, multipart};
@@ -379,14 +382,17 @@ impl TestApp {
         let solution = folder.path().join("solution.csv");
         std::fs::write(&solution, SAMPLE_SOLUTION).unwrap();
         let slug = draft.slug.clone();
-        let solutions = vec![solution; draft.phases.len()];
+        let files = ChallengeFiles {
+            solutions: vec![solution; draft.phases.len()],
+            ..ChallengeFiles::default()
+        };
         posting::post(
             &self.state.database,
             &self.state.storage,
             self.clock.now(),
             &owner.user,
             draft,
-            solutions,
+            files,
         )
         .await
         .unwrap();
@@ -445,12 +451,19 @@ impl TestApp {
     }
 
     /// A worker of the server's own process.
-    pub fn worker(&self) -> Worker<LocalWorker> {
+    pub fn worker(&self) -> Arc<Worker<LocalWorker>> {
         let local = LocalWorker {
             dispatch: self.state.dispatch.clone(),
             patience: std::time::Duration::ZERO,
         };
-        Worker::new(local, LocalWorker::scratch(&self.state.config.data_dir))
+        let scratch = LocalWorker::scratch(&self.state.config.data_dir);
+        let judge = Judge::of_machine(&self.state.config, scratch.clone());
+        Arc::new(Worker::new(
+            local,
+            judge,
+            SubmissionKind::ALL.to_vec(),
+            scratch,
+        ))
     }
 
     /// Runs the worker until nothing waits.
@@ -562,6 +575,9 @@ pub fn sample_draft(now: DateTime<Utc>) -> ChallengeDraft {
             }],
         )
         .unwrap(),
+        kinds: vec![SubmissionKind::Predictions],
+        onnx: None,
+        run_limits: Limits::default(),
         rules: "Be fair.".into(),
         pages: vec![Page {
             slug: "overview".into(),
@@ -584,6 +600,7 @@ pub fn sample_draft(now: DateTime<Utc>) -> ChallengeDraft {
                 public_fraction: None,
                 split_seed: 0,
             },
+            features_hidden: true,
         }],
     }
 }

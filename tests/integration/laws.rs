@@ -7,8 +7,10 @@ use paddock::challenges::submissions;
 use paddock::http::fault::Fault;
 use paddock::platform::database::{DatabaseConnection, DatabaseError};
 use paddock::platform::schema::{entries, runs, submissions as rows};
+use paddock::scoring::judge::Outcome;
+use paddock::scoring::queue::Abilities;
 use paddock::scoring::queue::MAXIMUM_ATTEMPTS;
-use paddock::scoring::worker::{Outcome, RunFile};
+use paddock::scoring::worker::RunFile;
 
 use crate::app::{TestApp, predictions};
 use crate::on_both_databases;
@@ -77,12 +79,20 @@ on_both_databases!(
 
         let dispatch = &app.state.dispatch;
         let lost = dispatch
-            .lease("first", std::time::Duration::ZERO)
+            .lease(
+                "first",
+                &Abilities::predictions_alone(),
+                std::time::Duration::ZERO,
+            )
             .await
             .unwrap()
             .unwrap();
         let none = dispatch
-            .lease("second", std::time::Duration::ZERO)
+            .lease(
+                "second",
+                &Abilities::predictions_alone(),
+                std::time::Duration::ZERO,
+            )
             .await
             .unwrap();
         assert!(none.is_none(), "a leased run is nobody else's");
@@ -97,7 +107,7 @@ on_both_databases!(
             public: 0.0,
             private: 0.0,
         };
-        let late = dispatch.report(lost.lease, forged).await;
+        let late = dispatch.report(lost.lease, forged.into()).await;
         assert!(matches!(late, Err(RunError::LeaseLost)));
         assert!(matches!(
             dispatch.heartbeat(lost.lease).await,
@@ -123,7 +133,11 @@ on_both_databases!(
             let leased = app
                 .state
                 .dispatch
-                .lease("doomed", std::time::Duration::ZERO)
+                .lease(
+                    "doomed",
+                    &Abilities::predictions_alone(),
+                    std::time::Duration::ZERO,
+                )
                 .await
                 .unwrap();
             assert!(leased.is_some());
@@ -194,7 +208,11 @@ on_both_databases!(
         let run = app
             .state
             .dispatch
-            .lease("worker", std::time::Duration::ZERO)
+            .lease(
+                "worker",
+                &Abilities::predictions_alone(),
+                std::time::Duration::ZERO,
+            )
             .await
             .unwrap()
             .unwrap();
@@ -202,7 +220,11 @@ on_both_databases!(
             public: f64::NAN,
             private: 0.0,
         };
-        app.state.dispatch.report(run.lease, poison).await.unwrap();
+        app.state
+            .dispatch
+            .report(run.lease, poison.into())
+            .await
+            .unwrap();
 
         let board = app.leaderboard(&slug).await;
         let lines: Vec<(i64, f64)> = board["entries"]
@@ -310,6 +332,7 @@ on_both_databases!(
                 sha256: "00".into(),
                 bytes: 1,
             },
+            kind: paddock::scoring::kind::SubmissionKind::Predictions,
             format: paddock::scoring::predictions::FileFormat::Csv,
             file_name: "x.csv".into(),
             description: String::new(),

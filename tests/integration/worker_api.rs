@@ -1,11 +1,16 @@
 //! Workers of other machines: they score over HTTP with their own token, and only the newest lease counts.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use paddock::accounts::users::Role;
 use paddock::platform::database::{DatabaseConnection, DatabaseError};
 use paddock::platform::schema::runs;
+use paddock::scoring::judge::{Judge, Judgement, Outcome};
+use paddock::scoring::kind::SubmissionKind;
+use paddock::scoring::queue::Abilities;
 use paddock::scoring::remote::RemoteServer;
-use paddock::scoring::worker::{Assignment, Dispatcher, Outcome, RunFile, Worker};
+use paddock::scoring::worker::{Assignment, Dispatcher, RunFile, Worker};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -26,7 +31,14 @@ on_both_databases!(a_worker_elsewhere_scores_over_http, |app| async move {
     let token = app.worker_token("north").await;
     let server = RemoteServer::new(&app.address, token).unwrap();
     let scratch = tempfile::tempdir().unwrap();
-    let worker = Worker::new(server, scratch.path().to_owned());
+    let folder = scratch.path().to_owned();
+    let judge = Judge::of_machine(&app.state.config, folder.clone());
+    let worker = Arc::new(Worker::new(
+        server,
+        judge,
+        SubmissionKind::ALL.to_vec(),
+        folder,
+    ));
     assert!(worker.step().await.unwrap());
     let scored = app.submission(&expert, id).await;
     assert_eq!(
@@ -53,17 +65,26 @@ on_both_databases!(
         let (expert, slug, id) = submitted(&app).await;
         let token = app.worker_token("north").await;
         let server = RemoteServer::new(&app.address, token.clone()).unwrap();
-        let stale = server.lease().await.unwrap().unwrap();
+        let stale = server
+            .lease(&Abilities::predictions_alone())
+            .await
+            .unwrap()
+            .unwrap();
         assert!(server.heartbeat(stale.lease).await.unwrap());
         expire_leases(&app).await;
-        let newest = server.lease().await.unwrap().unwrap();
+        let newest = server
+            .lease(&Abilities::predictions_alone())
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(newest.lease.run_id, stale.lease.run_id);
         assert_eq!(newest.lease.attempt, stale.lease.attempt + 1);
 
-        let forged = Outcome::Scored {
+        let forged: Judgement = Outcome::Scored {
             public: 0.0,
             private: 0.0,
-        };
+        }
+        .into();
         assert!(!server.heartbeat(stale.lease).await.unwrap());
         assert!(!server.report(stale.lease, forged.clone()).await.unwrap());
         let folder = tempfile::tempdir().unwrap();
@@ -96,6 +117,7 @@ on_both_databases!(
                         public: 3.0,
                         private: 4.0
                     }
+                    .into()
                 )
                 .await
                 .unwrap()
@@ -117,6 +139,8 @@ on_both_databases!(only_workers_reach_a_workers_routes, |app| async move {
             api.post("/worker/leases"),
             api.get("/worker/runs/1/solution?attempt=1"),
             api.get("/worker/runs/1/submission?attempt=1"),
+            api.get("/worker/runs/1/features?attempt=1"),
+            api.get("/worker/runs/1/program?attempt=1"),
             api.post("/worker/runs/1/heartbeat?attempt=1"),
         ] {
             assert_eq!(
@@ -129,6 +153,7 @@ on_both_databases!(only_workers_reach_a_workers_routes, |app| async move {
     let api = app.api(&worker);
     let run: Assignment = api
         .post("/worker/leases")
+        .json(&Abilities::predictions_alone())
         .send()
         .await
         .unwrap()

@@ -19,7 +19,8 @@ use crate::challenges::challenge::{
 };
 use crate::challenges::draft::ChallengeDraft;
 use crate::challenges::limits::{Used, remaining_today};
-use crate::challenges::{membership, posting, submissions};
+use crate::challenges::posting::{self, ChallengeFiles};
+use crate::challenges::{membership, submissions};
 use crate::datasets::catalogue;
 use crate::http::downloads::{self, Download};
 use crate::http::fault::Fault;
@@ -46,7 +47,7 @@ pub struct ChallengeSummary {
     /// How submissions are scored: a key of the metric catalogue.
     #[schema(example = "rmse")]
     metric: String,
-    metric_title: &'static str,
+    metric_title: String,
     direction: Direction,
     state: PhaseState,
     starts_at: DateTime<Utc>,
@@ -61,15 +62,14 @@ pub struct ChallengeSummary {
 
 impl ChallengeSummary {
     fn new(challenge: Challenge, phase: &Phase, now: DateTime<Utc>) -> Self {
-        let metric = phase.metric.definition();
         Self {
             url: address(&challenge.slug),
             slug: challenge.slug,
             title: challenge.title,
             tagline: challenge.tagline,
             metric: phase.metric.to_string(),
-            metric_title: metric.title,
-            direction: metric.direction,
+            metric_title: phase.metric.title().to_owned(),
+            direction: phase.metric.direction(),
             state: phase.state(now),
             starts_at: phase.starts_at,
             ends_at: phase.ends_at,
@@ -444,6 +444,12 @@ pub struct ChallengeForm {
     /// The hidden solutions, CSV, one for each phase in their order.
     #[schema(value_type = Vec<String>, format = Binary, content_media_type = "text/csv")]
     solution: Vec<Vec<u8>>,
+    /// What models predict from, CSV or Parquet, one for each phase in their order.
+    #[schema(value_type = Vec<String>, format = Binary, content_media_type = "application/octet-stream")]
+    features: Vec<Vec<u8>>,
+    /// The scoring programs, zips, one for each phase whose metric names one.
+    #[schema(value_type = Vec<String>, format = Binary, content_media_type = "application/zip")]
+    program: Vec<Vec<u8>>,
 }
 
 /// Posts a challenge
@@ -467,27 +473,24 @@ pub async fn create(
 ) -> Answer {
     let form: Multipart = forms::multipart(&request, body)?;
     let owner = guard::user(&principal)?.clone();
-    let mut received = forms::receive(form, &["solution"], house.config.max_upload_bytes).await?;
+    let mut received = forms::receive(
+        form,
+        &["solution", "features", "program"],
+        house.config.max_upload_bytes,
+    )
+    .await?;
     let text = received.required_text("challenge")?;
     let draft: ChallengeDraft = serde_json::from_str(&text)
         .map_err(|error| Fault::invalid("challenge", format!("this is no challenge: {error}")))?;
     received.no_other_texts()?;
     let slug = draft.slug.clone();
-    let solutions = received
-        .files
-        .iter()
-        .map(|file| file.path().to_owned())
-        .collect();
+    let files = ChallengeFiles {
+        solutions: received.paths("solution"),
+        features: received.paths("features"),
+        programs: received.paths("program"),
+    };
     let now = house.clock.now();
-    posting::post(
-        &house.database,
-        &house.storage,
-        now,
-        &owner,
-        draft,
-        solutions,
-    )
-    .await?;
+    posting::post(&house.database, &house.storage, now, &owner, draft, files).await?;
     let detail = read(&house, &principal, &slug).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, address(&slug)))

@@ -384,7 +384,7 @@ pub async fn publish(
         split: Some(received.text("split")).filter(|split| !split.trim().is_empty()),
     };
     received.no_other_texts()?;
-    let [table] = received.files.as_slice() else {
+    let [(_, table)] = received.files.as_slice() else {
         return Err(Fault::invalid("table", "send one CSV or Parquet file"));
     };
     let size = table.as_file().metadata().map_err(Fault::internal)?.len();

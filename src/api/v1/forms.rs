@@ -1,5 +1,7 @@
 //! Organizers' forms with files: their files are streamed to disk, never held whole.
 
+use std::path::PathBuf;
+
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::web::Payload;
@@ -33,8 +35,8 @@ impl ToSchema for FileBody {}
 pub struct Received {
     /// The text fields that nobody has taken yet.
     pub texts: TextFields,
-    /// The files in the order in which they came; deleted when this is dropped.
-    pub files: Vec<NamedTempFile>,
+    /// The files with their fields, in the order in which they came; deleted when this is dropped.
+    pub files: Vec<(String, NamedTempFile)>,
 }
 
 /// The request's form, or 415 where it sends something else.
@@ -63,7 +65,7 @@ pub async fn receive(
         let name = field.name().unwrap_or_default().to_owned();
         if file_fields.contains(&name.as_str()) {
             let (file, _) = uploads::receive_to_temporary_file(&name, field, limit).await?;
-            received.files.push(file);
+            received.files.push((name, file));
         } else {
             let text = uploads::read_text(&name, &mut field).await?;
             if received.texts.insert(name.clone(), text).is_some() {
@@ -75,6 +77,12 @@ pub async fn receive(
 }
 
 impl Received {
+    /// Where the files of a field lie, in the order in which they came.
+    pub fn paths(&self, field: &str) -> Vec<PathBuf> {
+        let of_field = self.files.iter().filter(|(name, _)| name == field);
+        of_field.map(|(_, file)| file.path().to_owned()).collect()
+    }
+
     /// A text field that must be there.
     pub fn required_text(&mut self, field: &str) -> Result<String, Fault> {
         self.texts

@@ -119,7 +119,7 @@ pub async fn page(
         Ok::<_, Fault>(Leaderboard {
             board,
             metric: phase.metric.to_string(),
-            direction: phase.metric.definition().direction,
+            direction: phase.metric.direction(),
             phase: phase.name.clone(),
             total: phase.entry_count,
             entries: page

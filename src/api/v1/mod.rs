@@ -62,7 +62,18 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable(
             "/api/v1/worker/runs/{run}/solution",
             worker::solution,
-        ));
+        ))
+        .service(readable(
+            "/api/v1/worker/runs/{run}/features",
+            worker::features,
+        ))
+        .service(readable(
+            "/api/v1/worker/runs/{run}/program",
+            worker::program,
+        ))
+        .service(
+            web::resource("/api/v1/worker/runs/{run}/predictions").put(worker::keep_predictions),
+        );
 }
 
 /// A resource that is served to `GET` and to `HEAD`.

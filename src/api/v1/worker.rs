@@ -5,7 +5,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_ENCODING;
-use actix_web::web::{Json, Path, Query};
+use actix_web::web::{Json, Path, Payload, Query};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -13,9 +13,10 @@ use super::forms::FileBody;
 use crate::accounts::permissions::{Principal, Refusal};
 use crate::api::{Answer, House};
 use crate::http::fault::Fault;
-use crate::scoring::queue::Lease;
+use crate::scoring::judge::Judgement;
+use crate::scoring::queue::{Abilities, Lease};
 use crate::scoring::remote::LEASE_WAIT;
-use crate::scoring::worker::{Assignment, Outcome, RunFile};
+use crate::scoring::worker::{Assignment, RunFile};
 
 /// The lease that a worker holds.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -41,16 +42,21 @@ impl Attempt {
 /// Waits up to 20 seconds for one to arrive.
 #[utoipa::path(
     post, path = "/api/v1/worker/leases", operation_id = "lease_run", tag = "worker",
+    request_body = Abilities,
     responses(
         (status = 200, description = "A run to carry out", body = Assignment),
         (status = 204, description = "There is none; ask again"),
+        (status = 400, description = "The body is no JSON."),
+        (status = 413, description = "The body is too long."),
+        (status = 415, description = "The body is not called JSON."),
     ),
 )]
-pub async fn lease(house: House, principal: Principal) -> Answer {
+pub async fn lease(house: House, principal: Principal, abilities: Json<Abilities>) -> Answer {
     let Principal::Worker { name } = principal else {
         return Err(Refusal::SignIn.into());
     };
-    Ok(match house.dispatch.lease(&name, LEASE_WAIT).await? {
+    let leased = house.dispatch.lease(&name, &abilities, LEASE_WAIT).await?;
+    Ok(match leased {
         Some(assignment) => HttpResponse::Ok().json(assignment),
         None => HttpResponse::NoContent().finish(),
     })
@@ -78,7 +84,7 @@ pub async fn heartbeat(house: House, run: Path<i64>, attempt: Query<Attempt>) ->
 #[utoipa::path(
     post, path = "/api/v1/worker/runs/{run}/report", operation_id = "report_run", tag = "worker",
     params(("run" = i64, Path, description = "The run"), Attempt),
-    request_body = Outcome,
+    request_body = Judgement,
     responses(
         (status = 204, description = "Stored"),
         (status = 400, description = "The body is no JSON."),
@@ -91,11 +97,11 @@ pub async fn report(
     house: House,
     run: Path<i64>,
     attempt: Query<Attempt>,
-    outcome: Json<Outcome>,
+    judgement: Json<Judgement>,
 ) -> Answer {
     house
         .dispatch
-        .report(attempt.lease(*run), outcome.into_inner())
+        .report(attempt.lease(*run), judgement.into_inner())
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -127,6 +133,65 @@ pub async fn submission(house: House, run: Path<i64>, attempt: Query<Attempt>) -
 )]
 pub async fn solution(house: House, run: Path<i64>, attempt: Query<Attempt>) -> Answer {
     stream(&house, attempt.lease(*run), RunFile::Solution).await
+}
+
+/// Downloads a run's features
+///
+/// What a model predicts from. Workers keep them by their content hash.
+#[utoipa::path(
+    get, path = "/api/v1/worker/runs/{run}/features", operation_id = "get_run_features", tag = "worker",
+    params(("run" = i64, Path, description = "The run"), Attempt),
+    responses(
+        (status = 200, description = "The file", body = FileBody, content_type = "application/octet-stream"),
+        (status = 404, description = "The run has none."),
+        (status = 409, description = "The lease was lost."),
+    ),
+)]
+pub async fn features(house: House, run: Path<i64>, attempt: Query<Attempt>) -> Answer {
+    stream(&house, attempt.lease(*run), RunFile::Features).await
+}
+
+/// Downloads a run's scoring program
+///
+/// The organizer's, a zip. Workers keep it by its content hash.
+#[utoipa::path(
+    get, path = "/api/v1/worker/runs/{run}/program", operation_id = "get_run_program", tag = "worker",
+    params(("run" = i64, Path, description = "The run"), Attempt),
+    responses(
+        (status = 200, description = "The file", body = FileBody, content_type = "application/octet-stream"),
+        (status = 404, description = "The run has none."),
+        (status = 409, description = "The lease was lost."),
+    ),
+)]
+pub async fn program(house: House, run: Path<i64>, attempt: Query<Attempt>) -> Answer {
+    stream(&house, attempt.lease(*run), RunFile::Program).await
+}
+
+/// Keeps the predictions that a model wrote
+///
+/// In the challenge's format; before the report.
+#[utoipa::path(
+    put, path = "/api/v1/worker/runs/{run}/predictions", operation_id = "keep_run_predictions",
+    tag = "worker",
+    params(("run" = i64, Path, description = "The run"), Attempt),
+    request_body(content = FileBody, content_type = "application/octet-stream"),
+    responses(
+        (status = 204, description = "Kept"),
+        (status = 409, description = "The lease was lost; nothing was kept."),
+        (status = 413, description = "They are larger than a run may write."),
+    ),
+)]
+pub async fn keep_predictions(
+    house: House,
+    run: Path<i64>,
+    attempt: Query<Attempt>,
+    body: Payload,
+) -> Answer {
+    house
+        .dispatch
+        .keep_predictions(attempt.lease(*run), body)
+        .await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 async fn stream(house: &House, lease: Lease, which: RunFile) -> Result<HttpResponse, Fault> {

@@ -11,8 +11,9 @@ use crate::accounts::permissions::Principal;
 use crate::accounts::users::User;
 use crate::challenges::challenge::{self, ChallengeError, current_phase};
 use crate::challenges::draft::ChallengeDraft;
+use crate::challenges::posting::{self, ChallengeFiles};
 use crate::challenges::submissions::Upload;
-use crate::challenges::{membership, posting, submissions};
+use crate::challenges::{membership, submissions};
 use crate::cli::challenge::parse_draft;
 use crate::cli::progress::Progress;
 use crate::http::fault::Fault;
@@ -82,14 +83,17 @@ pub async fn post(state: &State, organizer: &User, season: &Season) -> anyhow::R
         match known {
             Ok(_) => {}
             Err(ChallengeError::NotFound(_)) => {
-                let solutions = vec![solution.clone()];
+                let files = ChallengeFiles {
+                    solutions: vec![solution.clone()],
+                    ..ChallengeFiles::default()
+                };
                 posting::post(
                     &state.database,
                     &state.storage,
                     now,
                     organizer,
                     draft,
-                    solutions,
+                    files,
                 )
                 .await?;
             }

@@ -10,6 +10,7 @@ mod format;
 mod pages;
 mod parquet;
 mod score;
+mod write;
 
 use std::fs::File;
 use std::io::Read;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use error::{HeaderProblem, ParquetProblem, Position, PredictionsError, RowProblem};
 pub use format::{ColumnKind, FormatError, PredictionColumn, PredictionFormat};
 pub use score::{FileScore, ScoreError, ScoreFilesError, Scores, score, score_files};
+pub use write::write_predictions;
 
 use super::solution::Solution;
 

@@ -5,6 +5,7 @@
 //! to the public or the private split, by a column of the file or by [`Solution::assign_splits`].
 //! Start reading at [`SolutionFormat`].
 
+mod copy;
 mod error;
 mod ids;
 mod read;

@@ -19,7 +19,8 @@ use crate::challenges::challenge::{
 };
 use crate::http::fault::Fault;
 use crate::http::state::State;
-use crate::scoring::metrics::{Direction, Metric};
+use crate::scoring::metrics::Direction;
+use crate::scoring::rule::ScoringRule;
 
 /// The routes of this folder.
 pub fn configure(routes: &mut ServiceConfig) {
@@ -74,17 +75,16 @@ impl Card {
 }
 
 /// A metric's name for people, with its parameter: `NDCG@10`.
-pub fn metric_name(metric: &Metric) -> String {
-    let title = metric.definition().title;
-    match metric.to_string().split_once('@') {
-        Some((_, parameter)) => format!("{title} @ {parameter}"),
-        None => title.to_owned(),
+pub fn metric_name(rule: &ScoringRule) -> String {
+    match rule.to_string().split_once('@') {
+        Some((_, parameter)) => format!("{} @ {parameter}", rule.title()),
+        None => rule.title().to_owned(),
     }
 }
 
 /// Which scores rank first, in words.
-pub fn direction(metric: &Metric) -> &'static str {
-    match metric.definition().direction {
+pub fn direction(rule: &ScoringRule) -> &'static str {
+    match rule.direction() {
         Direction::LowerIsBetter => "lower is better",
         Direction::HigherIsBetter => "higher is better",
     }

@@ -13,16 +13,18 @@ use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
 use crate::challenges::challenge::{ChallengeError, Page as ChallengePage};
 use crate::challenges::draft::{ChallengeDraft, PhaseDraft};
-use crate::challenges::posting;
+use crate::challenges::posting::{self, ChallengeFiles};
 use crate::datasets::catalogue::{self, DatasetLine, Listed};
 use crate::http::fault::Fault;
 use crate::http::guard;
 use crate::http::state::State;
 use crate::http::uploads::{ReceivedForm, receive_form_with_files};
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::metrics::{
     InputShape, Metric, MetricDefinition, Parameter, catalogue as metrics,
 };
 use crate::scoring::predictions::{ColumnKind, PredictionColumn, PredictionFormat};
+use crate::scoring::sandbox::Limits;
 use crate::scoring::solution::{SolutionFormat, TargetKind};
 use crate::scoring::worker::SolutionSpec;
 use crate::web::format;
@@ -149,17 +151,12 @@ pub async fn create(
         return show(&state, &request, owner, form).await;
     };
     let slug = draft.slug.clone();
-    let solutions = vec![solution.file.path().to_owned()];
+    let files = ChallengeFiles {
+        solutions: vec![solution.file.path().to_owned()],
+        ..ChallengeFiles::default()
+    };
     let now = state.clock.now();
-    let posted = posting::post(
-        &state.database,
-        &state.storage,
-        now,
-        owner,
-        draft,
-        solutions,
-    )
-    .await;
+    let posted = posting::post(&state.database, &state.storage, now, owner, draft, files).await;
     match posted {
         Ok(_) => Ok(see_other_saying(
             &request,
@@ -290,13 +287,16 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
         dataset: form.optional("dataset"),
         rates_drivers: form.is_ticked("rates_drivers"),
         prediction_format: prediction_format?,
+        kinds: vec![SubmissionKind::Predictions],
+        onnx: None,
+        run_limits: Limits::default(),
         rules: form.long_text("rules"),
         pages,
         phases: vec![PhaseDraft {
             name: form.text("phase_name").to_owned(),
             starts_at: starts_at?,
             ends_at: ends_at?,
-            metric: metric?,
+            metric: metric?.into(),
             submissions_per_day: per_day?,
             submissions_total: total?,
             max_bytes: megabytes?.saturating_mul(MEGABYTE),
@@ -312,6 +312,7 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
                 public_fraction: Some(public_percent? / 100.0),
                 split_seed,
             },
+            features_hidden: true,
         }],
     })
 }
