@@ -104,7 +104,7 @@ impl Modify for FromPermissions {
             }
         }
         for path in document.paths.paths.values_mut() {
-            for method in ["GET", "POST"] {
+            for method in ["GET", "POST", "PUT"] {
                 if let Some(operation) = operation_of(path, method) {
                     describe_problems(operation);
                 }
