@@ -12,6 +12,7 @@ mod migrate;
 mod output;
 mod progress;
 mod runtime;
+mod sandbox;
 mod score;
 mod serve;
 mod settings;
@@ -65,6 +66,8 @@ enum Command {
     Verify(verify::VerifyArguments),
     #[command(subcommand)]
     Runtime(runtime::RuntimeCommand),
+    #[command(subcommand)]
+    Sandbox(sandbox::SandboxCommand),
     Migrate(migrate::MigrateArguments),
     Config(configuration::ConfigArguments),
 }
@@ -88,6 +91,7 @@ fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Config(_) => configuration::run(settings),
+        Command::Sandbox(command) => sandbox::run(settings, command),
         Command::Migrate(_) => migrate::run(settings),
         Command::Runtime(command) => runtime::run(settings, command),
         Command::Challenge(challenge::ChallengeCommand::Score(arguments)) => score::run(arguments),

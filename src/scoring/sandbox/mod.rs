@@ -18,6 +18,20 @@
 //! Pure but for the kernel: no database, no HTTP, no knowledge of challenges. Start reading at
 //! [`Sandbox::run`].
 
+mod cgroup;
+mod check;
+mod host;
+mod init;
+mod job;
+mod judge;
+mod mounts;
+mod namespaces;
+mod seal;
+mod seccomp;
+mod supervisor;
+mod syscalls;
+mod watchdog;
+
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -27,6 +41,8 @@ use thiserror::Error;
 use utoipa::ToSchema;
 
 use super::verdict::Verdict;
+pub use check::{LayerReport, LayerState, check};
+pub use supervisor::enter_if_asked;
 
 /// What a payload may use. Every limit holds for all of its processes together, unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -142,6 +158,9 @@ pub struct Payload {
     /// inside is dead, the first that exists is handed over.
     pub outputs: Vec<PathBuf>,
 }
+
+/// The processes inside that are ours: the supervisor and init.
+const OWN_PROCESSES: u32 = 2;
 
 /// The folder inside in which a payload leaves its predictions.
 pub const OUTPUT: &str = "/output";
@@ -303,6 +322,32 @@ pub enum Layer {
     Seccomp,
 }
 
+impl Layer {
+    /// Its name in `paddock sandbox check`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::User => "user",
+            Self::Cgroup => "cgroup",
+            Self::Namespaces => "namespaces",
+            Self::Network => "network",
+            Self::Ipc => "ipc",
+            Self::Mounts => "mounts",
+            Self::ReadOnly => "read-only",
+            Self::NoExecute => "no-execute",
+            Self::MemoryFiles => "memory files",
+            Self::Proc => "proc",
+            Self::NestedNamespaces => "nested namespaces",
+            Self::Init => "init",
+            Self::ResourceLimits => "resource limits",
+            Self::Capabilities => "capabilities",
+            Self::NoNewPrivileges => "no new privileges",
+            Self::Landlock => "landlock",
+            Self::Seccomp => "seccomp",
+        }
+    }
+}
+
 /// Why nothing can be run on this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{detail}; {remedy}")]
@@ -318,6 +363,8 @@ pub struct Refusal {
 #[derive(Debug)]
 pub struct Sandbox {
     settings: SandboxSettings,
+    cgroups: Option<cgroup::Cgroups>,
+    filters: Vec<Vec<u64>>,
     without: Vec<Layer>,
 }
 
@@ -338,11 +385,18 @@ impl Sandbox {
     /// no command line leads here.
     #[doc(hidden)]
     pub fn open_without(settings: &SandboxSettings, without: &[Layer]) -> Result<Self, Refusal> {
-        let _ = (settings, without);
-        Err(Refusal {
-            layer: Layer::Environment,
-            detail: "this version of paddock seals no sandbox yet".into(),
-            remedy: "use one that does".into(),
+        let cgroups = match settings.cgroup {
+            CgroupMode::Auto => Some(cgroup::Cgroups::find()?),
+            CgroupMode::None => None,
+        };
+        if let Some(cgroups) = &cgroups {
+            cgroups.sweep();
+        }
+        Ok(Self {
+            settings: settings.clone(),
+            cgroups,
+            filters: seccomp::filters()?,
+            without: without.to_vec(),
         })
     }
 
@@ -357,15 +411,7 @@ impl Sandbox {
         output_into: &Path,
         cancelled: &AtomicBool,
     ) -> Finished {
-        let _ = (payload, limits, output_into, cancelled);
-        Finished {
-            verdict: Verdict::Refused,
-            reason: "this version of paddock seals no sandbox yet".into(),
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-            output: false,
-            usage: Usage::default(),
-        }
+        host::run(self, payload, limits, output_into, cancelled)
     }
 
     fn has(&self, layer: Layer) -> bool {

@@ -1,0 +1,422 @@
+//! The host's side of a run: starts the supervisor, reads what comes out, watches limits, and judges.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::unistd::geteuid;
+
+use super::cgroup::Cgroup;
+use super::job::{Channel, During, Failure, Job, Order, Received, Report};
+use super::judge::{self, Seen, Stop};
+use super::{Finished, Layer, Limits, Payload, Sandbox, Usage, supervisor};
+use crate::scoring::verdict::Verdict;
+
+/// How often limits and the cancellation are looked at.
+const TICK: Duration = Duration::from_millis(20);
+
+/// How long all layers together may take to be erected.
+const ERECTED_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long the supervisor may take to end the payload before it is ended itself.
+const STOPPED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Runs a payload and judges it; see [`Sandbox::run`].
+pub fn run(
+    sandbox: &Sandbox,
+    payload: &Payload,
+    limits: &Limits,
+    output_into: &Path,
+    cancelled: &AtomicBool,
+) -> Finished {
+    match try_to_run(sandbox, payload, limits, output_into, cancelled) {
+        Ok(finished) => finished,
+        Err(failure) => {
+            tracing::error!(layer = ?failure.layer, "a run was refused: {failure}");
+            refused(&failure)
+        }
+    }
+}
+
+fn refused(failure: &Failure) -> Finished {
+    Finished {
+        verdict: Verdict::Refused,
+        reason: format!(
+            "Nothing was run, as this machine could not seal the sandbox ({failure}). {}",
+            super::check::remedy(failure.layer)
+        ),
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        output: false,
+        usage: Usage::default(),
+    }
+}
+
+fn try_to_run(
+    sandbox: &Sandbox,
+    payload: &Payload,
+    limits: &Limits,
+    output_into: &Path,
+    cancelled: &AtomicBool,
+) -> Result<Finished, Failure> {
+    limits
+        .check()
+        .map_err(io::Error::other)
+        .during(Layer::ResourceLimits, "reading the limits")?;
+    payload
+        .check()
+        .map_err(io::Error::other)
+        .during(Layer::Mounts, "reading the payload")?;
+    let output = File::create(output_into).during(Layer::Mounts, "making the predictions' file")?;
+    let mut run = Run::start(sandbox, payload, limits, output)?;
+    let outcome = run.watch(cancelled);
+    if outcome.is_err() {
+        run.end_supervisor();
+    }
+    let finished = outcome.and_then(|()| run.finish());
+    if !matches!(&finished, Ok(finished) if finished.output) {
+        let _ = std::fs::remove_file(output_into);
+    }
+    finished
+}
+
+/// A run under way.
+struct Run<'a> {
+    limits: &'a Limits,
+    supervisor: Child,
+    control: Channel,
+    cgroup: Option<Cgroup>,
+    stdout: Log,
+    stderr: Log,
+    output: File,
+    output_bytes: u64,
+    output_complete: bool,
+    begun: Instant,
+    sealed: Option<Instant>,
+    over: Option<Instant>,
+    stopped: Option<Instant>,
+    failure: Option<Failure>,
+    seen: Seen,
+}
+
+impl<'a> Run<'a> {
+    fn start(
+        sandbox: &Sandbox,
+        payload: &Payload,
+        limits: &'a Limits,
+        output: File,
+    ) -> Result<Self, Failure> {
+        let cgroups = sandbox
+            .cgroups
+            .as_ref()
+            .filter(|_| sandbox.has(Layer::Cgroup));
+        let (control, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )
+        .during(Layer::Environment, "making a socket")?;
+        let control = Channel::new(control);
+        let mut command = Command::new(&sandbox.settings.executable);
+        command
+            .arg0("paddock-sandbox")
+            .arg(supervisor::ARGUMENT)
+            .stdin(theirs)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if sandbox.has(Layer::Environment) {
+            command.env_clear();
+        }
+        let mut supervisor = command
+            .spawn()
+            .during(Layer::Environment, "starting the supervisor")?;
+        // Our copy of their end closes with the command, so that we see when they are all gone.
+        drop(command);
+        let job = Job {
+            host: std::process::id().cast_signed(),
+            user: geteuid()
+                .is_root()
+                .then(|| sandbox.settings.uid_base.saturating_add(supervisor.id())),
+            command: payload.command.clone(),
+            environment: payload.environment.clone(),
+            working_directory: payload.working_directory.clone(),
+            mounts: payload.mounts.clone(),
+            outputs: payload.outputs.clone(),
+            limits: limits.clone(),
+            watched_within: sandbox.cgroups.is_none() && sandbox.has(Layer::Cgroup),
+            filters: sandbox.filters.clone(),
+            without: sandbox.without.clone(),
+        };
+        let (stdout, stderr) = (supervisor.stdout.take(), supervisor.stderr.take());
+        let mut run = Self {
+            limits,
+            supervisor,
+            control,
+            cgroup: None,
+            stdout: Log::new(stdout.map(OwnedFd::from)),
+            stderr: Log::new(stderr.map(OwnedFd::from)),
+            output,
+            output_bytes: 0,
+            output_complete: false,
+            begun: Instant::now(),
+            sealed: None,
+            over: None,
+            stopped: None,
+            failure: None,
+            seen: Seen::default(),
+        };
+        match run.launch(&job, cgroups) {
+            Ok(()) => Ok(run),
+            Err(failure) => {
+                run.end_supervisor();
+                Err(failure)
+            }
+        }
+    }
+
+    /// The supervisor builds the file system while we put it into its cgroup: the kernel takes a few
+    /// milliseconds for either. It starts nothing before it is told to go.
+    fn launch(
+        &mut self,
+        job: &Job,
+        cgroups: Option<&super::cgroup::Cgroups>,
+    ) -> Result<(), Failure> {
+        self.control
+            .tell(job)
+            .during(Layer::Environment, "sending the job")?;
+        if let Some(cgroups) = cgroups {
+            let cgroup = cgroups.create(self.limits)?;
+            cgroup.join(self.supervisor.id())?;
+            self.cgroup = Some(cgroup);
+        }
+        self.control.order(Order::Go);
+        Ok(())
+    }
+
+    /// Reads and watches until nobody is left inside.
+    fn watch(&mut self, cancelled: &AtomicBool) -> Result<(), Failure> {
+        let mut buffer = Vec::new();
+        let mut looked = Instant::now();
+        loop {
+            let (stdout, stderr) = (self.stdout.pipe.as_ref(), self.stderr.pipe.as_ref());
+            let mut watched = vec![PollFd::new(self.control.as_fd(), PollFlags::POLLIN)];
+            let pipes = [stdout, stderr].into_iter().flatten();
+            watched.extend(pipes.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+            let timeout = PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO);
+            match poll(&mut watched, timeout) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error).during(Layer::Init, "watching the run"),
+            }
+            let heard = watched[0].any().unwrap_or_default();
+            self.read_logs();
+            if heard {
+                match self
+                    .control
+                    .receive(&mut buffer)
+                    .during(Layer::Init, "listening to the run")?
+                {
+                    Received::End => break,
+                    Received::Report(report) => self.take(report),
+                    Received::Output(piece) => self.take_output(&piece)?,
+                }
+            }
+            if looked.elapsed() >= TICK {
+                looked = Instant::now();
+                self.look(cancelled.load(Ordering::Relaxed))?;
+            }
+        }
+        self.read_logs();
+        Ok(())
+    }
+
+    fn take(&mut self, report: Report) {
+        match report {
+            Report::Failed(failure) => self.failure = Some(failure),
+            Report::Sealed => self.sealed = Some(Instant::now()),
+            Report::Exited(exit) => {
+                self.seen.exit = Some(exit);
+                self.over = Some(Instant::now());
+            }
+            Report::OutputTooLarge { bytes } => self.seen.output_too_large = Some(bytes),
+            Report::OutputComplete => self.output_complete = true,
+            Report::MemoryExceeded => self.seen.memory_exceeded = true,
+            Report::CpuExceeded => self.seen.cpu_exceeded = true,
+            Report::Used {
+                cpu_seconds,
+                peak_memory_bytes,
+            } => {
+                self.seen.cpu_seconds = cpu_seconds;
+                self.seen.peak_memory_bytes = peak_memory_bytes;
+                self.over.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    fn take_output(&mut self, piece: &[u8]) -> Result<(), Failure> {
+        self.output_bytes += piece.len() as u64;
+        if self.output_bytes > self.limits.output_bytes {
+            self.seen.output_too_large = Some(self.output_bytes);
+            return Ok(());
+        }
+        self.output
+            .write_all(piece)
+            .during(Layer::Mounts, "writing the predictions")
+    }
+
+    fn read_logs(&mut self) {
+        let most = self.limits.log_bytes;
+        let left = |other: &Log| most.saturating_sub(other.kept.len() as u64);
+        let room = left(&self.stderr);
+        let mut passed = self.stdout.read(room);
+        let room = left(&self.stdout);
+        passed |= self.stderr.read(room);
+        if passed {
+            self.stop(Stop::Log);
+        }
+    }
+
+    /// The limits that are looked at now and then.
+    fn look(&mut self, cancelled: bool) -> Result<(), Failure> {
+        if let Some(stopped) = self.stopped {
+            if stopped.elapsed() > STOPPED_WITHIN {
+                self.end_supervisor();
+            }
+            return Ok(());
+        }
+        if cancelled {
+            self.stop(Stop::Cancelled);
+            return Ok(());
+        }
+        let Some(sealed) = self.sealed else {
+            if self.begun.elapsed() > ERECTED_WITHIN {
+                self.stop(Stop::Wall);
+                return Err(Errno::ETIMEDOUT).during(Layer::Init, "waiting for the seal");
+            }
+            return Ok(());
+        };
+        let cgroup = self.cgroup.as_ref();
+        let cpu = cgroup.and_then(Cgroup::cpu_seconds).unwrap_or_default();
+        if cgroup.is_some_and(Cgroup::ran_out_of_memory) {
+            self.stop(Stop::Memory);
+        } else if cpu > f64::from(self.limits.cpu_seconds) {
+            self.stop(Stop::Cpu);
+        } else if self.over.is_none()
+            && sealed.elapsed() > Duration::from_secs(u64::from(self.limits.wall_seconds))
+        {
+            self.stop(Stop::Wall);
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, reason: Stop) {
+        if self.stopped.is_none() {
+            self.stopped = Some(Instant::now());
+            self.seen.stop = Some(reason);
+            self.control.order(Order::Stop);
+        }
+    }
+
+    /// Ends the supervisor; pid 1, and so everyone inside, is bound to it.
+    fn end_supervisor(&mut self) {
+        let _ = self.supervisor.kill();
+        let _ = self.supervisor.wait();
+    }
+
+    fn finish(mut self) -> Result<Finished, Failure> {
+        let _ = self.supervisor.wait();
+        if let Some(failure) = self.failure.take() {
+            return Err(failure);
+        }
+        let Some(sealed) = self.sealed else {
+            if self.seen.stop == Some(Stop::Cancelled) {
+                return Ok(self.judged(Duration::ZERO));
+            }
+            let lost = io::Error::other("the supervisor ended before the seal");
+            return Err(Failure::new(Layer::Init, "starting the payload", lost));
+        };
+        let wall = self.over.unwrap_or_else(Instant::now) - sealed;
+        if let Some(cgroup) = &self.cgroup {
+            self.seen.memory_exceeded |= cgroup.ran_out_of_memory();
+            if let Some(cpu_seconds) = cgroup.cpu_seconds() {
+                self.seen.cpu_seconds = cpu_seconds;
+            }
+            if let Some(bytes) = cgroup.peak_memory_bytes() {
+                self.seen.peak_memory_bytes = bytes;
+            }
+        }
+        Ok(self.judged(wall))
+    }
+
+    fn judged(mut self, wall: Duration) -> Finished {
+        self.seen.refused_memory = judge::tells_of_refused_memory(&self.stderr.kept);
+        let (verdict, reason) = judge::judge(&self.seen, self.limits);
+        Finished {
+            verdict,
+            reason,
+            output: verdict == Verdict::Ok && self.output_complete,
+            stdout: self.stdout.kept,
+            stderr: self.stderr.kept,
+            usage: Usage {
+                cpu_seconds: self.seen.cpu_seconds,
+                wall_seconds: wall.as_secs_f64(),
+                peak_memory_bytes: self.seen.peak_memory_bytes,
+            },
+        }
+    }
+}
+
+/// What the payload prints on one of its two pipes.
+struct Log {
+    /// Until its end was read.
+    pipe: Option<File>,
+    kept: Vec<u8>,
+}
+
+impl Log {
+    fn new(pipe: Option<OwnedFd>) -> Self {
+        let pipe = pipe.filter(|pipe| {
+            let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
+            fcntl(pipe, flags).is_ok()
+        });
+        Self {
+            pipe: pipe.map(File::from),
+            kept: Vec::new(),
+        }
+    }
+
+    /// Reads what there is, and keeps as much as there is room for. Whether there was more.
+    fn read(&mut self, room: u64) -> bool {
+        let mut passed = false;
+        let mut buffer = [0; 16 * 1024];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(length) => {
+                    let left = usize::try_from(room)
+                        .unwrap_or(usize::MAX)
+                        .saturating_sub(self.kept.len());
+                    self.kept.extend_from_slice(&buffer[..length.min(left)]);
+                    passed |= length > left;
+                    // One that prints without end must not keep us from looking at anything else.
+                    if passed {
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => self.pipe = None,
+            }
+        }
+        passed
+    }
+}

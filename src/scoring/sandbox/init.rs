@@ -1,0 +1,192 @@
+//! Pid 1 inside: starts the payload, buries the dead, and hands over the predictions.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::libc::{S_IFMT, S_IFREG};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
+use nix::sys::stat::{Mode, fstat};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{self, ForkResult, Pid, fork};
+
+use super::job::{CHUNK, Channel, During, Exit, Failure, Job, Report};
+use super::mounts::Root;
+use super::{Layer, OUTPUT, seal, syscalls};
+
+/// Everything that pid 1 does. `alive` is a pipe whose other end only the supervisor holds.
+pub fn run(job: &Job, root: Root, control: &Channel, alive: &OwnedFd) -> Result<(), Failure> {
+    die_with_the_supervisor(alive)?;
+    root.enter(job)?;
+    if job.has(Layer::Init) {
+        prctl::set_dumpable(false).during(Layer::Init, "hiding pid 1")?;
+    }
+    seal::give_up_privileges(job)?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.during(Layer::Init, "starting the payload")? {
+        ForkResult::Child => Err(become_payload(job, control)),
+        ForkResult::Parent { child } => {
+            let exit = bury_until(child).during(Layer::Init, "waiting for the payload")?;
+            let tell = |report: Report| control.tell(&report).during(Layer::Init, "reporting");
+            tell(Report::Exited(exit))?;
+            hand_over(job, control, exit == Exit::Code(0))
+                .during(Layer::Init, "handing over the predictions")
+        }
+    }
+}
+
+fn die_with_the_supervisor(alive: &OwnedFd) -> Result<(), Failure> {
+    prctl::set_pdeathsig(Signal::SIGKILL).during(Layer::Init, "binding pid 1 to the supervisor")?;
+    // The supervisor may have died before that: then the pipe has no writer any more.
+    let mut watched = [PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut watched, PollTimeout::ZERO) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err(Errno::ESRCH).during(Layer::Init, "binding pid 1 to the supervisor"),
+        Err(error) => Err(error).during(Layer::Init, "binding pid 1 to the supervisor"),
+    }
+}
+
+/// Reaps until the payload's first process is over, then ends the others and reaps until nobody is left
+/// who could still write into the predictions.
+fn bury_until(payload: Pid) -> nix::Result<Exit> {
+    let exit = loop {
+        match waitpid(None, None) {
+            Ok(WaitStatus::Exited(pid, code)) if pid == payload => break Exit::Code(code),
+            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == payload => {
+                break Exit::Signal(signal as i32);
+            }
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    };
+    loop {
+        // To everyone but ourselves; whoever forks meanwhile is met in the next round.
+        let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+        match waitpid(None, Some(WaitPidFlag::empty())) {
+            Err(Errno::ECHILD) => return Ok(exit),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Sends the first of the expected files that exists. What is not a regular file, or lies behind a
+/// link, is passed over.
+fn hand_over(job: &Job, control: &Channel, succeeded: bool) -> io::Result<()> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let folder = open(OUTPUT, flags, Mode::empty())?;
+    for output in &job.outputs {
+        let Ok(below) = output.strip_prefix(OUTPUT) else {
+            continue;
+        };
+        let Ok(file) = syscalls::open_without_links(folder.as_fd(), below) else {
+            continue;
+        };
+        let stat = fstat(&file)?;
+        if stat.st_mode & S_IFMT != S_IFREG {
+            continue;
+        }
+        let bytes = u64::try_from(stat.st_size).unwrap_or(u64::MAX);
+        if bytes > job.limits.output_bytes {
+            return control.tell(&Report::OutputTooLarge { bytes });
+        }
+        if succeeded {
+            send_file(&file, control)?;
+            control.tell(&Report::OutputComplete)?;
+        }
+        return Ok(());
+    }
+    Ok(())
+}
+
+fn send_file(file: &OwnedFd, control: &Channel) -> io::Result<()> {
+    let mut message = vec![0; 1 + CHUNK];
+    loop {
+        // The first byte is the message's kind.
+        match unistd::read(file, &mut message[1..]) {
+            Ok(0) => return Ok(()),
+            Ok(length) => control.tell_output(&mut message[..=length])?,
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Seals this process and becomes the stranger's program; returns only if that cannot be done.
+fn become_payload(job: &Job, control: &Channel) -> Failure {
+    match try_to_become_payload(job, control) {
+        Ok(never) => match never {},
+        Err(failure) => failure,
+    }
+}
+
+fn try_to_become_payload(
+    job: &Job,
+    control: &Channel,
+) -> Result<std::convert::Infallible, Failure> {
+    let text = |bytes: &[u8]| {
+        CString::new(bytes).during(Layer::Environment, "preparing the command and environment")
+    };
+    let command: Vec<CString> = job
+        .command
+        .iter()
+        .map(|part| text(part.as_bytes()))
+        .collect::<Result<_, _>>()?;
+    let mut environment: Vec<CString> = job
+        .environment
+        .iter()
+        .map(|(name, value)| text(format!("{name}={value}").as_bytes()))
+        .collect::<Result<_, _>>()?;
+    if !job.has(Layer::Environment) {
+        for (name, value) in std::env::vars() {
+            environment.push(text(format!("{name}={value}").as_bytes())?);
+        }
+    }
+    let program = PathBuf::from(&job.command[0]);
+    default_signals().during(Layer::Init, "resetting signals")?;
+    unistd::setsid().during(Layer::Init, "starting a session")?;
+    unistd::chdir(&job.working_directory)
+        .during(Layer::Mounts, "entering the working directory")?;
+    if job.has(Layer::Landlock) {
+        seal::restrict_by_landlock(job)?;
+    }
+    if job.has(Layer::ResourceLimits) {
+        seal::limit_resources(job)?;
+    }
+    if job.has(Layer::Seccomp) {
+        seal::filter_calls(job)?;
+    }
+    control
+        .tell(&Report::Sealed)
+        .during(Layer::Init, "reporting")?;
+    let error = match unistd::execve(&command[0], &command, &environment) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    Err(error).during(Layer::Mounts, &format!("starting {}", file_name(&program)))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Rust ignores SIGPIPE, and whoever started us may have ignored or blocked others.
+fn default_signals() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator() {
+        if !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP) {
+            // SAFETY: the default action runs no code of ours.
+            unsafe { sigaction(signal, &default) }?;
+        }
+    }
+    SigSet::empty().thread_set_mask()
+}

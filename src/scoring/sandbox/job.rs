@@ -1,0 +1,274 @@
+//! What the host and the processes inside tell each other, over one socket that keeps the boundaries
+//! of messages.
+//!
+//! Only trusted code holds an end of it: the last trusted instruction before the payload's `execve`
+//! writes [`Report::Sealed`], and `execve` closes it. So no payload can forge a verdict.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::sys::socket::{MsgFlags, recv, send};
+use nix::unistd;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::{Layer, Limits, Mount};
+
+/// The largest message: a job with its filters takes about a quarter of it, and the kernel's default
+/// for a socket's buffer is 208 KiB.
+const LARGEST: usize = 128 * 1024;
+
+/// How much of the predictions goes into one message.
+pub const CHUNK: usize = 64 * 1024;
+
+/// Everything the supervisor needs to know, sent to it by the host.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Job {
+    /// The host's process; if the supervisor's parent is another, the host is gone.
+    pub host: i32,
+    /// The user to become, where the host is root.
+    pub user: Option<u32>,
+    pub command: Vec<OsString>,
+    pub environment: Vec<(String, String)>,
+    pub working_directory: PathBuf,
+    pub mounts: Vec<Mount>,
+    pub outputs: Vec<PathBuf>,
+    pub limits: Limits,
+    /// Whether memory and CPU time are watched from within, for want of a cgroup.
+    pub watched_within: bool,
+    /// The system call filters, compiled once by the host.
+    pub filters: Vec<Vec<u64>>,
+    /// What a test leaves out.
+    pub without: Vec<Layer>,
+}
+
+impl Job {
+    /// Whether a layer is to be erected.
+    pub fn has(&self, layer: Layer) -> bool {
+        !self.without.contains(&layer)
+    }
+}
+
+/// What the host says after the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// The supervisor is in its cgroup and may start the payload.
+    Go,
+    /// End the payload.
+    Stop,
+}
+
+/// What trusted code inside tells the host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Report {
+    /// A layer cannot be erected; nothing untrusted has run.
+    Failed(Failure),
+    /// All layers stand; the next instruction is the payload's.
+    Sealed,
+    /// The payload's first process is over.
+    Exited(Exit),
+    /// The file of predictions is this large, more than allowed.
+    OutputTooLarge { bytes: u64 },
+    /// All of the predictions have been sent.
+    OutputComplete,
+    /// The supervisor found more memory in use than allowed.
+    MemoryExceeded,
+    /// The supervisor found more CPU time used than allowed.
+    CpuExceeded,
+    /// What everything inside has used; the last message.
+    Used {
+        cpu_seconds: f64,
+        peak_memory_bytes: u64,
+    },
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+}
+
+/// A layer that cannot be erected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}: {cause}")]
+pub struct Failure {
+    pub layer: Layer,
+    /// What was tried, as in "unshare".
+    pub what: String,
+    pub cause: String,
+    /// The kernel's error number, where it was the kernel that refused.
+    pub number: Option<i32>,
+}
+
+impl Failure {
+    pub fn new(layer: Layer, what: impl Into<String>, cause: impl Into<io::Error>) -> Self {
+        let cause = cause.into();
+        Self {
+            layer,
+            what: what.into(),
+            number: cause.raw_os_error(),
+            cause: cause.to_string(),
+        }
+    }
+}
+
+/// Adds to an error what was being done.
+pub trait During<T> {
+    fn during(self, layer: Layer, what: &str) -> Result<T, Failure>;
+}
+
+impl<T, E: Into<io::Error>> During<T> for Result<T, E> {
+    fn during(self, layer: Layer, what: &str) -> Result<T, Failure> {
+        self.map_err(|cause| Failure::new(layer, what, cause))
+    }
+}
+
+/// One end of the socket.
+#[derive(Debug)]
+pub struct Channel {
+    socket: OwnedFd,
+}
+
+/// A message from inside.
+#[derive(Debug, PartialEq)]
+pub enum Received {
+    Report(Report),
+    /// A piece of the predictions.
+    Output(Vec<u8>),
+    /// The other side is gone.
+    End,
+}
+
+/// The first byte of a message says what follows.
+const TEXT: u8 = b'T';
+const OUTPUT: u8 = b'O';
+
+impl Channel {
+    pub fn new(socket: OwnedFd) -> Self {
+        Self { socket }
+    }
+
+    /// Sends a job, an order or a report.
+    pub fn tell(&self, message: &impl Serialize) -> io::Result<()> {
+        let mut bytes = vec![TEXT];
+        serde_json::to_writer(&mut bytes, message)?;
+        if bytes.len() > LARGEST {
+            return Err(io::Error::other("the command or its mounts are too long"));
+        }
+        self.write(&bytes)
+    }
+
+    /// Sends a piece of the predictions. The first byte of `piece` is overwritten by the message's kind.
+    pub fn tell_output(&self, piece: &mut [u8]) -> io::Result<()> {
+        if let Some(kind) = piece.first_mut() {
+            *kind = OUTPUT;
+        }
+        self.write(piece)
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        loop {
+            // `write`, not `send`: the seal refuses every socket call.
+            match unistd::write(&self.socket, bytes) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for an order, or for the job; `None` when the host is gone.
+    pub fn hear<T: DeserializeOwned>(&self) -> io::Result<Option<T>> {
+        let mut bytes = vec![0; LARGEST];
+        let length = self.read(&mut bytes)?;
+        match bytes.get(..length) {
+            Some([TEXT, text @ ..]) => Ok(Some(serde_json::from_slice(text)?)),
+            Some([]) => Ok(None),
+            _ => Err(io::Error::other("a message of unknown kind")),
+        }
+    }
+
+    /// The host's side: waits for the next message from inside. `buffer` is kept between calls.
+    pub fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Received> {
+        buffer.resize(LARGEST, 0);
+        let length = self.read(buffer)?;
+        match buffer.get(..length) {
+            Some([]) | None => Ok(Received::End),
+            Some([OUTPUT, piece @ ..]) => Ok(Received::Output(piece.to_vec())),
+            Some([TEXT, text @ ..]) => Ok(Received::Report(serde_json::from_slice(text)?)),
+            Some(_) => Err(io::Error::other("a message of unknown kind")),
+        }
+    }
+
+    fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match recv(self.socket.as_raw_fd(), buffer, MsgFlags::empty()) {
+                Ok(length) => return Ok(length),
+                Err(Errno::EINTR) => {}
+                // The other side closed with messages of ours unread.
+                Err(Errno::ECONNRESET) => return Ok(0),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends an order without ever raising SIGPIPE; that the other side is gone already is no error.
+    pub fn order(&self, order: Order) {
+        let mut bytes = vec![TEXT];
+        if serde_json::to_writer(&mut bytes, &order).is_ok() {
+            let _ = send(self.socket.as_raw_fd(), &bytes, MsgFlags::MSG_NOSIGNAL);
+        }
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+    use super::*;
+
+    fn pair() -> (Channel, Channel) {
+        let (one, other) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )
+        .unwrap();
+        (Channel::new(one), Channel::new(other))
+    }
+
+    #[test]
+    fn reports_and_predictions_keep_their_boundaries() {
+        let (host, inside) = pair();
+        inside.tell(&Report::Sealed).unwrap();
+        inside.tell_output(&mut b"?id,lap\n".to_vec()).unwrap();
+        inside.tell(&Report::Exited(Exit::Code(3))).unwrap();
+        drop(inside);
+        let mut buffer = Vec::new();
+        let mut next = || host.receive(&mut buffer).unwrap();
+        assert_eq!(next(), Received::Report(Report::Sealed));
+        assert_eq!(next(), Received::Output(b"id,lap\n".to_vec()));
+        assert_eq!(next(), Received::Report(Report::Exited(Exit::Code(3))));
+        assert_eq!(next(), Received::End);
+    }
+
+    #[test]
+    fn the_supervisor_learns_that_the_host_is_gone() {
+        let (host, inside) = pair();
+        host.order(Order::Go);
+        assert_eq!(inside.hear::<Order>().unwrap(), Some(Order::Go));
+        drop(host);
+        assert_eq!(inside.hear::<Order>().unwrap(), None);
+    }
+}

@@ -1,0 +1,251 @@
+//! The supervisor: this binary, started again for one run. It erects what needs capabilities, and
+//! afterwards waits for pid 1, for an order of the host's, and for the host's end.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::exit;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::prctl;
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
+use nix::sys::time::TimeValLike;
+use nix::sys::wait::waitpid;
+use nix::unistd::{self, ForkResult, Pid, fork};
+
+use super::job::{Channel, During, Failure, Job, Order, Report};
+use super::mounts::Root;
+use super::watchdog::{self, Look};
+use super::{Layer, init, mounts, namespaces, syscalls};
+
+/// The hidden first argument with which the host starts this binary again.
+pub const ARGUMENT: &str = "__sandbox";
+
+/// How often memory and CPU time are looked at where no cgroup counts them.
+const WATCH: Duration = Duration::from_millis(50);
+
+/// The same when more than half of the memory is in use.
+const WATCH_CLOSELY: Duration = Duration::from_millis(5);
+
+/// If this process was started as a sandbox's supervisor, becomes it and never returns. To be called
+/// first thing in `main`: the namespaces and the forks need a process of one thread.
+pub fn enter_if_asked() {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == ARGUMENT)
+    {
+        exit(supervise());
+    }
+}
+
+fn supervise() -> i32 {
+    let control = match take_control() {
+        Ok(control) => control,
+        Err(error) => {
+            eprintln!("error: `{ARGUMENT}` is for the server's own use: {error}");
+            return 2;
+        }
+    };
+    match erect_and_watch(&control) {
+        Ok(()) => 0,
+        Err(failure) => {
+            // If the host is gone there is nobody to tell.
+            let _ = control.tell(&Report::Failed(failure));
+            1
+        }
+    }
+}
+
+/// Takes the socket that the host left on standard input, and leaves `/dev/null` there.
+fn take_control() -> nix::Result<Channel> {
+    let socket = fcntl(io::stdin(), FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: the descriptor was made in the line above, for us alone.
+    let socket = unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(socket) };
+    nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::SockType)?;
+    let nothing = open(
+        "/dev/null",
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    unistd::dup2_stdin(&nothing)?;
+    Ok(Channel::new(socket))
+}
+
+fn erect_and_watch(control: &Channel) -> Result<(), Failure> {
+    let job: Job = control
+        .hear()
+        .during(Layer::Environment, "reading the job")?
+        .ok_or_else(host_is_gone)?;
+    if job.has(Layer::Environment) {
+        syscalls::close_from(control.as_fd().as_raw_fd() + 1)
+            .during(Layer::Environment, "closing what was inherited")?;
+    }
+    prctl::set_child_subreaper(true).during(Layer::Init, "becoming a reaper")?;
+    let mut sources = None;
+    if let Some(user) = job.user {
+        // Root without the right to mount, as in a container, is left with what its new user can reach.
+        sources = match mounts::open_sources(&job.mounts) {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => None,
+            opened => Some(opened.during(Layer::Mounts, "opening what is to be mounted")?),
+        };
+        namespaces::give_up_root(user)?;
+    }
+    namespaces::enter(&job)?;
+    // A change of user undoes this, so it comes after the last one.
+    die_with_the_host(&job)?;
+    let root = mounts::build(&job, sources)?;
+    match control
+        .hear()
+        .during(Layer::Cgroup, "waiting for the cgroup")?
+    {
+        Some(Order::Go) => {}
+        Some(Order::Stop) => return Ok(()),
+        None => return Err(host_is_gone()),
+    }
+    namespaces::hide_cgroup()?;
+    start_and_watch(&job, root, control)
+}
+
+fn host_is_gone() -> Failure {
+    Failure::new(Layer::Init, "waiting for the host", Errno::ESRCH)
+}
+
+fn die_with_the_host(job: &Job) -> Result<(), Failure> {
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .during(Layer::Init, "binding the supervisor to the host")?;
+    if unistd::getppid().as_raw() == job.host {
+        Ok(())
+    } else {
+        Err(host_is_gone())
+    }
+}
+
+fn start_and_watch(job: &Job, root: Root, control: &Channel) -> Result<(), Failure> {
+    let (alive, ours) =
+        unistd::pipe2(OFlag::O_CLOEXEC).during(Layer::Init, "making pid 1's lifeline")?;
+    // SAFETY: this process has one thread.
+    match unsafe { fork() }.during(Layer::Init, "starting pid 1")? {
+        ForkResult::Child => {
+            drop(ours);
+            if let Err(failure) = init::run(job, root, control, &alive) {
+                let _ = control.tell(&Report::Failed(failure));
+            }
+            exit(0)
+        }
+        ForkResult::Parent { child } => {
+            drop(alive);
+            let mut watch = Watch {
+                job,
+                root: &root,
+                control,
+                init: child,
+                look: Look::default(),
+                peak_memory_bytes: 0,
+                stopped: false,
+            };
+            watch.until_the_end().during(Layer::Init, "watching pid 1")
+        }
+    }
+}
+
+struct Watch<'a> {
+    job: &'a Job,
+    root: &'a Root,
+    control: &'a Channel,
+    init: Pid,
+    look: Look,
+    peak_memory_bytes: u64,
+    stopped: bool,
+}
+
+impl Watch<'_> {
+    /// Waits until pid 1 is dead, which it is only when everything inside is, and says what was used.
+    fn until_the_end(&mut self) -> io::Result<()> {
+        let init = syscalls::watch_process(self.init.as_raw())?;
+        loop {
+            let mut watched = [
+                PollFd::new(init.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.control.as_fd(), PollFlags::POLLIN),
+            ];
+            // Once stopped, the host has nothing more to say.
+            let watched = if self.stopped {
+                &mut watched[..1]
+            } else {
+                &mut watched[..]
+            };
+            match poll(watched, self.patience()) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let ready = |position: usize| {
+                watched
+                    .get(position)
+                    .and_then(PollFd::any)
+                    .unwrap_or_default()
+            };
+            let (over, ordered) = (ready(0), ready(1));
+            if over {
+                break;
+            }
+            if ordered && self.control.hear::<Order>()? != Some(Order::Go) {
+                self.stop();
+            }
+            if self.job.watched_within && !self.stopped {
+                self.look_after()?;
+            }
+        }
+        while waitpid(self.init, None) == Err(Errno::EINTR) {}
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
+        let microseconds =
+            usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+        let largest = u64::try_from(usage.max_rss()).unwrap_or_default() * 1024;
+        self.control.tell(&Report::Used {
+            cpu_seconds: (microseconds as f64 / 1e6).max(self.look.cpu_seconds),
+            peak_memory_bytes: self.peak_memory_bytes.max(largest),
+        })
+    }
+
+    fn patience(&self) -> PollTimeout {
+        if !self.job.watched_within || self.stopped {
+            return PollTimeout::NONE;
+        }
+        let watch = if self.look.memory_bytes > self.job.limits.memory_bytes / 2 {
+            WATCH_CLOSELY
+        } else {
+            WATCH
+        };
+        PollTimeout::try_from(watch).unwrap_or(PollTimeout::ZERO)
+    }
+
+    fn look_after(&mut self) -> io::Result<()> {
+        let limits = &self.job.limits;
+        // Until pid 1 has mounted /proc there is nothing to see, and nothing to limit.
+        let Ok(look) = watchdog::look(self.root.directory(), limits.memory_bytes) else {
+            return Ok(());
+        };
+        self.look = Look {
+            cpu_seconds: look.cpu_seconds.max(self.look.cpu_seconds),
+            ..look
+        };
+        self.peak_memory_bytes = self.peak_memory_bytes.max(look.memory_bytes);
+        if look.memory_bytes > limits.memory_bytes {
+            self.control.tell(&Report::MemoryExceeded)?;
+            self.stop();
+        } else if look.cpu_seconds > f64::from(limits.cpu_seconds) {
+            self.control.tell(&Report::CpuExceeded)?;
+            self.stop();
+        }
+        Ok(())
+    }
+
+    /// Kills pid 1, and the kernel with it everyone inside.
+    fn stop(&mut self) {
+        self.stopped = true;
+        let _ = kill(self.init, Signal::SIGKILL);
+    }
+}
