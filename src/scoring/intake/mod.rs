@@ -8,13 +8,18 @@
 mod archive;
 mod contents;
 mod names;
+mod onnx;
+mod protobuf;
 mod python;
 
 #[cfg(test)]
 mod archive_tests;
+#[cfg(test)]
+mod onnx_tests;
 
 pub use archive::{
     ArchiveError, ArchiveLimits, Entries, Entry, EntryProblem, check_archive, unpack,
 };
 pub use names::NameProblem;
+pub use onnx::{ModelError, check_model};
 pub use python::{PythonEntry, PythonError, check_python};
