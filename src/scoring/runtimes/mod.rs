@@ -85,9 +85,6 @@ pub enum MissingRuntime {
     /// There is no Python 3 at all.
     #[error("{0}")]
     NoPython(#[from] InterpreterError),
-    /// The running binary cannot be found, so it cannot be run again inside the sandbox.
-    #[error("the paddock program cannot find its own file: {0}; start it by its full path")]
-    NoBinary(String),
 }
 
 /// A built environment, as its folder's `manifest.json` describes it.

@@ -59,8 +59,6 @@ pub fn onnx(
     const OUTPUT: &str = "/output/predictions.csv";
 
     let built = runtimes.built("an ONNX model")?;
-    let binary =
-        std::env::current_exe().map_err(|error| MissingRuntime::NoBinary(error.to_string()))?;
     let features = format!("/data/features.{}", task.features_format.as_str());
     let library = Path::new(&built.manifest.onnxruntime);
     let library = library.strip_prefix("packages").unwrap_or(library);
@@ -83,7 +81,9 @@ pub fn onnx(
     mounts.extend(built.mounts());
     mounts.extend([
         Mount {
-            source: binary,
+            // Looked up by the supervisor, which is this very binary: right even after an upgrade has
+            // replaced the file.
+            source: "/proc/self/exe".into(),
             target: RUNNER.into(),
             executable: true,
         },

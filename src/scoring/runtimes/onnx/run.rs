@@ -16,7 +16,7 @@ use ort::value::{DynValue, Outlet, Tensor, TensorElementType, TensorRef, ValueTy
 use super::contract::{ElementType, OnnxContract, OnnxInput, SKIPPED};
 use super::features::{Batch, Columns, Elements, Layout};
 use super::{ARGUMENT, Order};
-use crate::scoring::csv_rows::excerpt;
+use crate::scoring::csv_rows::{excerpt, shorten};
 
 /// The most rows that a model may insist on taking at once.
 const MAX_FIXED_BATCH: usize = 1 << 16;
@@ -128,7 +128,51 @@ fn load(order: &Order) -> anyhow::Result<Session> {
         .map_err(ort::Error::<()>::from)?;
     builder
         .commit_from_memory(&model)
-        .map_err(|error| anyhow!("the model cannot be loaded: {error}"))
+        .map_err(|error| anyhow!("the model cannot be loaded: {}", words(error.message())))
+}
+
+/// What ONNX Runtime says, in one line and without the places in its own source code.
+fn words(message: &str) -> String {
+    const SOURCE: &str = "/onnxruntime_src/";
+    let mut words = String::new();
+    let mut rest = message;
+    while let Some((before, after)) = rest.split_once(SOURCE) {
+        words.push_str(before);
+        rest = after_signature(after);
+    }
+    words.push_str(rest);
+    let words: Vec<&str> = words.split_whitespace().collect();
+    let words = shorten(&words.join(" "), 800);
+    if words.contains("External data path") {
+        return format!(
+            "its weights lie in another file, and only the model is sent: save it with all weights inside \
+             (onnx.save with save_as_external_data=False) ({words})"
+        );
+    }
+    words
+}
+
+/// What follows `file:line type function(arguments) const [with T = type]`.
+fn after_signature(text: &str) -> &str {
+    let mut rest = text;
+    let mut depth = 0_u32;
+    for (place, sign) in text.char_indices() {
+        match sign {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        if depth > 0 {
+            continue;
+        }
+        rest = &text[place + 1..];
+        let next = rest.strip_prefix(" const").unwrap_or(rest);
+        // `operator()(…)`, `(anonymous namespace)::f(…)` and `[with …]` go on.
+        if !(next.starts_with(['(', ':']) || next.starts_with(" [with")) {
+            return next;
+        }
+    }
+    rest
 }
 
 /// The id's column: the challenge's, else the one called so, else the first.
@@ -358,7 +402,7 @@ fn feed(
             .collect::<anyhow::Result<Vec<(Cow<'_, str>, SessionInputValue<'_>)>>>()?;
         let given = session
             .run(tensors)
-            .map_err(|error| anyhow!("the model failed: {error}"))?;
+            .map_err(|error| anyhow!("the model failed: {}", words(error.message())))?;
         predictions.write(&batch.ids[start..end], &given, fed)?;
     }
     Ok(())
@@ -551,5 +595,63 @@ fn write_text(file: &mut impl Write, text: &str) -> io::Result<()> {
         write!(file, "\"{}\"", text.replace('"', "\"\""))
     } else {
         file.write_all(text.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_onnx_runtime_says_is_told_without_its_source_code() {
+        assert_eq!(
+            words(
+                "Non-zero status code returned while running GatherElements node. Name:'a' Status Message: \
+                 /onnxruntime_src/onnxruntime/core/providers/cpu/tensor/gather_elements.cc:150 void \
+                 onnxruntime::core_impl(const Tensor*, const Tensor*) [with bool is_string = false; T = signed char] \
+                 GatherElements op: Out of range value in index tensor\n"
+            ),
+            "Non-zero status code returned while running GatherElements node. Name:'a' Status Message: GatherElements \
+             op: Out of range value in index tensor"
+        );
+        assert_eq!(
+            words(
+                "Failed: /onnxruntime_src/core/a.h:61 auto f(std::function<void (int)>)::{lambda()#1}::operator()() const x was false."
+            ),
+            "Failed: x was false."
+        );
+        assert_eq!(words("Invalid model"), "Invalid model");
+        assert!(words("/onnxruntime_src/never ends (").len() < 40);
+    }
+
+    #[test]
+    fn weights_in_another_file_get_a_remedy() {
+        let said = words("External data path validation failed for initializer: w.");
+        assert!(
+            said.starts_with("its weights lie in another file"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn texts_become_cells() {
+        let cell = |text: &str| {
+            let mut file = Vec::new();
+            write_text(&mut file, text).unwrap();
+            String::from_utf8(file).unwrap()
+        };
+        assert_eq!(cell("Adria"), "Adria");
+        assert_eq!(cell("Lonato, \"wet\""), "\"Lonato, \"\"wet\"\"\"");
+        assert_eq!(cell(" x"), "\" x\"");
+    }
+
+    #[test]
+    fn columns_of_a_model_without_a_challenge_get_names() {
+        assert_eq!(derived_columns("variable", 1, 1), ["prediction"]);
+        assert_eq!(
+            derived_columns("variable", 2, 1),
+            ["prediction_0", "prediction_1"]
+        );
+        assert_eq!(derived_columns("label", 1, 2), ["label"]);
     }
 }
