@@ -14,6 +14,7 @@ use super::output;
 use super::settings::Settings;
 use crate::platform::config::Config;
 use crate::scoring::intake;
+use crate::scoring::judge::sandbox_settings;
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
 use crate::scoring::runtimes::{self, Context, Runtimes, Task};
@@ -89,7 +90,7 @@ pub fn run(settings: &Settings, command: SandboxCommand) -> anyhow::Result<()> {
 }
 
 fn check(config: &Config) -> anyhow::Result<()> {
-    let reports = sandbox::check(&config.sandbox);
+    let reports = sandbox::check(&sandbox_settings(config));
     let rows: Vec<[String; 3]> = reports
         .iter()
         .map(|report| {
@@ -143,7 +144,7 @@ fn run_one(config: &Config, arguments: &RunArguments) -> anyhow::Result<()> {
             usage: Usage::default(),
         },
         Ok(submission) => {
-            let sandbox = Sandbox::open(&config.sandbox)?;
+            let sandbox = Sandbox::open(&sandbox_settings(config))?;
             let payload = payload(config, arguments, &submission, stage.path())?;
             let predictions = match &arguments.output {
                 Some(path) => path.clone(),
@@ -234,7 +235,7 @@ fn payload(
     submission: &Path,
     stage: &Path,
 ) -> anyhow::Result<Payload> {
-    let runtimes = Runtimes::find(&config.data_dir.join("runtimes"));
+    let runtimes = Runtimes::find(&config.runtimes());
     let features_format = match &arguments.features {
         Some(path) if path.extension().is_some_and(|ending| ending == "parquet") => {
             FileFormat::Parquet

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::database::DatabaseUrl;
-use crate::scoring::sandbox::SandboxSettings;
 
 /// Everything that can be set, with the embedded defaults.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,8 +53,6 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `tracing`'s filters.
     pub log_filter: String,
-    /// How submitted code is sealed.
-    pub sandbox: SandboxSettings,
 }
 
 /// What holds a sandboxed run to its memory.
@@ -100,7 +97,6 @@ impl Default for Config {
             max_upload_bytes: 1 << 30,
             log_format: LogFormat::Text,
             log_filter: "info".into(),
-            sandbox: SandboxSettings::default(),
         }
     }
 }

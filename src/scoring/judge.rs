@@ -3,7 +3,8 @@
 //! (law 5), and a scoring program never meets that code: it gets predictions that were read and
 //! written anew.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -271,11 +272,13 @@ impl Judge {
         cancelled: &AtomicBool,
     ) -> Result<Result<Finished, Outcome>, CannotJudge> {
         let features = files.features.ok_or(CannotJudge::Missing("features"))?;
+        make_readable(features, 0o644)?;
         let features_format = task
             .features_format
             .ok_or(CannotJudge::Missing("features' format"))?;
         let rejected = |reason: String| Ok(Err(Outcome::failed(Verdict::Rejected, reason)));
         let folder = tempfile::tempdir_in(&self.scratch)?;
+        let submission = folder.path().join("submission");
         let context = Context::default();
         let model = runtimes::Task {
             features,
@@ -287,16 +290,27 @@ impl Judge {
             SubmissionKind::Predictions => return Err(CannotJudge::Missing("model")),
             SubmissionKind::Python => {
                 let limits = ArchiveLimits::default();
-                if let Err(error) = intake::unpack(files.submission, folder.path(), &limits) {
-                    return rejected(error.to_string());
+                match intake::unpack(files.submission, &submission, &limits) {
+                    Ok(entries) => {
+                        if let Err(error) = intake::check_python(&entries) {
+                            return rejected(error.to_string());
+                        }
+                    }
+                    Err(error) if error.is_senders() => return rejected(error.to_string()),
+                    Err(error) => return Err(std::io::Error::other(error).into()),
                 }
-                runtimes::python(&self.runtimes, folder.path(), &model, &context)
+                runtimes::python(&self.runtimes, &submission, &model, &context)
             }
             SubmissionKind::Onnx => {
                 let contract = task
                     .onnx
                     .as_ref()
                     .ok_or(CannotJudge::Missing("ONNX contract"))?;
+                make_readable(files.submission, 0o644)?;
+                let bytes = std::fs::read(files.submission)?;
+                if let Err(error) = intake::check_model(&bytes, contract) {
+                    return rejected(error.to_string());
+                }
                 runtimes::onnx(
                     &self.runtimes,
                     files.submission,
@@ -418,8 +432,9 @@ impl Judge {
         let folder = tempfile::tempdir_in(&self.scratch)?;
         let [program, reference, results] =
             ["program", "ref", "res"].map(|name| folder.path().join(name));
-        for path in [&program, &reference, &results] {
+        for path in [&reference, &results] {
             std::fs::create_dir(path)?;
+            make_readable(path, 0o755)?;
         }
         if let Err(error) = intake::unpack(archive, &program, &ArchiveLimits::default()) {
             return faulty(error.to_string());
@@ -430,6 +445,7 @@ impl Judge {
             split,
             File::create(reference.join("solution.csv"))?,
         )?;
+        make_readable(&reference.join("solution.csv"), 0o644)?;
         write_predictions(
             predictions,
             &task.prediction_format,
@@ -437,6 +453,7 @@ impl Judge {
             split,
             File::create(results.join("predictions.csv"))?,
         )?;
+        make_readable(&results.join("predictions.csv"), 0o644)?;
         let payload = match runtimes::program(
             &self.runtimes,
             &program,
@@ -466,4 +483,9 @@ impl Judge {
             None => faulty(format!("it wrote no score `{}`", wanted.key())),
         }
     }
+}
+
+/// Lets the sandbox's own user read what is mounted for it. The folder around keeps others out.
+fn make_readable(path: &Path, mode: u32) -> std::io::Result<()> {
+    std::fs::set_permissions(path, Permissions::from_mode(mode))
 }
