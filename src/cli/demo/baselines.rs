@@ -4,12 +4,16 @@
 mod lap_times;
 mod ratings;
 
+use std::io::{Cursor, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
 
 use super::challenges::{DRIVER_RATING, LAP_TIMES};
 use crate::datasets::tables::{Source, Table};
+use crate::scoring::kind::SubmissionKind;
 use crate::talent::pace_model::{Observation, TimedLap, clean_laps};
 
 /// A lap of the release.
@@ -110,25 +114,45 @@ pub struct Baseline {
     pub username: &'static str,
     /// Also what its submission says about itself, by which it is found again.
     pub name: &'static str,
+    /// What is sent: its predictions, or the model itself.
+    pub kind: SubmissionKind,
     model: Model,
 }
 
-/// Writes predictions as CSV.
+/// Writes predictions as CSV; of a model that is sent itself, the table that it predicts from.
 type Model = fn(&Tables, csv::Writer<&mut Vec<u8>>) -> anyhow::Result<()>;
 
+/// The code of the model that is sent itself.
+const DRIVER_MEDIAN: &str =
+    include_str!("../../../datasets/championship/models/driver-median/main.py");
+
 impl Baseline {
-    /// A predictions file.
-    pub async fn predict(&self, tables: &Arc<Tables>) -> anyhow::Result<Vec<u8>> {
-        let (tables, model) = (Arc::clone(tables), self.model);
-        let predicted = tokio::task::spawn_blocking(move || {
-            let mut predictions = Vec::new();
-            model(&tables, csv::Writer::from_writer(&mut predictions))?;
-            anyhow::Ok(predictions)
+    /// The file to send.
+    pub async fn file(&self, tables: &Arc<Tables>) -> anyhow::Result<Vec<u8>> {
+        let (tables, model, kind) = (Arc::clone(tables), self.model, self.kind);
+        let made = tokio::task::spawn_blocking(move || {
+            let mut table = Vec::new();
+            model(&tables, csv::Writer::from_writer(&mut table))?;
+            if kind.is_model() {
+                return archive(&[
+                    ("main.py", DRIVER_MEDIAN.as_bytes()),
+                    ("medians.csv", &table),
+                ]);
+            }
+            Ok(table)
         });
-        predicted
-            .await?
+        made.await?
             .with_context(|| format!("the baseline `{}` failed", self.name))
     }
+}
+
+fn archive(files: &[(&str, &[u8])]) -> anyhow::Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        zip.start_file(*name, SimpleFileOptions::default())?;
+        zip.write_all(bytes)?;
+    }
+    Ok(zip.finish()?.into_inner())
 }
 
 const fn baseline(
@@ -141,7 +165,15 @@ const fn baseline(
         challenge,
         username,
         name,
+        kind: SubmissionKind::Predictions,
         model,
+    }
+}
+
+const fn as_code(baseline: Baseline) -> Baseline {
+    Baseline {
+        kind: SubmissionKind::Python,
+        ..baseline
     }
 }
 
@@ -152,6 +184,7 @@ pub const ALL: &[Baseline] = &[
     baseline(LAP_TIMES, "demo-expert-2", "Mean of the event", lap_times::event_mean),
     baseline(LAP_TIMES, "demo-expert-3", "Median of the event", lap_times::event_median),
     baseline(LAP_TIMES, "demo-expert-4", "Median of the driver at the event", lap_times::driver_event_median),
+    as_code(baseline(LAP_TIMES, "demo-expert-4", "The same as Python code", lap_times::table_of_medians)),
     baseline(LAP_TIMES, "demo-expert-5", "Pace model with noise", lap_times::noisy_pace_model),
     baseline(LAP_TIMES, "demo-expert-6", "Pace model", lap_times::pace_model),
     baseline(DRIVER_RATING, "demo-expert", "Random order", ratings::random_order),

@@ -5,7 +5,7 @@ use anyhow::{anyhow, bail};
 use chrono::TimeDelta;
 
 use super::baselines::Baseline;
-use super::championship::Season;
+use super::championship::{self, Season};
 use super::people::Person;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::User;
@@ -20,6 +20,7 @@ use crate::http::fault::Fault;
 use crate::http::state::State;
 use crate::http::uploads;
 use crate::platform::database::DatabaseError;
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
 
 pub const LAP_TIMES: &str = "lap-times";
@@ -62,11 +63,16 @@ pub async fn post(state: &State, organizer: &User, season: &Season) -> anyhow::R
     let principal = Principal::Browser(organizer.clone());
     let now = state.clock.now();
     let mut slugs = Vec::new();
+    let features = championship::download_file(state, "test.csv").await?;
     let drafts = [
-        (lap_times()?, &season.lap_times),
-        (driver_rating()?, &season.driver_rating),
+        (
+            lap_times()?,
+            &season.lap_times,
+            vec![features.path().to_owned()],
+        ),
+        (driver_rating()?, &season.driver_rating, Vec::new()),
     ];
-    for (done, (mut draft, solution)) in (1..).zip(drafts) {
+    for (done, (mut draft, solution, features)) in (1..).zip(drafts) {
         let slug = draft.slug.clone();
         slugs.push(slug.clone());
         for phase in &mut draft.phases {
@@ -85,6 +91,7 @@ pub async fn post(state: &State, organizer: &User, season: &Season) -> anyhow::R
             Err(ChallengeError::NotFound(_)) => {
                 let files = ChallengeFiles {
                     solutions: vec![solution.clone()],
+                    features,
                     ..ChallengeFiles::default()
                 };
                 posting::post(
@@ -116,6 +123,8 @@ pub async fn post(state: &State, organizer: &User, season: &Season) -> anyhow::R
 pub struct Team {
     phase_id: i64,
     team_id: i64,
+    /// Whether its challenge takes code: one of a demo that an older version began does not.
+    pub may_send_code: bool,
 }
 
 /// Accepts a challenge's rules, where that is still to do.
@@ -140,6 +149,7 @@ pub async fn join(state: &State, slug: &'static str, user: &User) -> anyhow::Res
             Ok(Team {
                 phase_id,
                 team_id: membership.team_id,
+                may_send_code: challenge.kinds.contains(&SubmissionKind::Python),
             })
         })
         .await
@@ -152,7 +162,9 @@ pub async fn find_submission(
     team: Team,
     description: &'static str,
 ) -> anyhow::Result<Option<i64>> {
-    let Team { phase_id, team_id } = team;
+    let Team {
+        phase_id, team_id, ..
+    } = team;
     let found = state
         .database
         .read(move |connection| {
@@ -173,20 +185,21 @@ pub async fn find_submission(
     found.map_err(|error: DatabaseError| error.into())
 }
 
-/// Sends predictions the way the API does.
+/// Sends a baseline the way the API does.
 pub async fn submit(
     state: &State,
     person: &Person,
     baseline: &Baseline,
-    predictions: Vec<u8>,
+    file: Vec<u8>,
 ) -> anyhow::Result<i64> {
     let principal = person.principal();
     let slug = baseline.challenge;
     let sent = async {
         let admission = uploads::admission(state, &principal, slug).await?;
-        let bytes = futures_util::stream::iter([Ok::<_, std::io::Error>(predictions.into())]);
+        let bytes = futures_util::stream::iter([Ok::<_, std::io::Error>(file.into())]);
         let upload = uploads::receive_body(state, bytes, FileFormat::Csv, &admission).await?;
         let upload = Upload {
+            kind: baseline.kind,
             description: baseline.name.to_owned(),
             ..upload
         };

@@ -164,30 +164,33 @@ async fn find(state: &State) -> anyhow::Result<Option<DatasetDetail>> {
         .map_err(|error: DatabaseError| error.into())
 }
 
-/// The published tables, as a competitor gets them.
-pub async fn download(state: &State) -> anyhow::Result<Arc<Tables>> {
+/// A file of the published championship, as a competitor gets it.
+pub async fn download_file(state: &State, path: &str) -> anyhow::Result<NamedTempFile> {
     let dataset = find(state)
         .await?
         .context("the championship is not published")?;
-    let mut files = Vec::new();
-    for path in ["train.parquet", "test.parquet"] {
-        let file = dataset
-            .files
-            .iter()
-            .find(|file| file.path == path)
-            .with_context(|| format!("the release has no file {path}"))?;
-        let local = NamedTempFile::new()?;
-        state
-            .storage
-            .copy_to_file(Area::Published, &file.sha256, local.path())
-            .await?;
-        files.push(local);
-    }
+    let file = dataset
+        .files
+        .iter()
+        .find(|file| file.path == path)
+        .with_context(|| format!("the release has no file {path}"))?;
+    let local = NamedTempFile::new()?;
+    state
+        .storage
+        .copy_to_file(Area::Published, &file.sha256, local.path())
+        .await?;
+    Ok(local)
+}
+
+/// The published tables, read.
+pub async fn download(state: &State) -> anyhow::Result<Arc<Tables>> {
+    let train = download_file(state, "train.parquet").await?;
+    let test = download_file(state, "test.parquet").await?;
     tokio::task::spawn_blocking(move || {
         let read = |file: &NamedTempFile| LapRecord::read(Source::File(file.path().to_owned()));
         Ok(Arc::new(Tables {
-            train: read(&files[0])?,
-            test: read(&files[1])?,
+            train: read(&train)?,
+            test: read(&test)?,
         }))
     })
     .await?

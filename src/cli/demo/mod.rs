@@ -23,15 +23,18 @@ use super::settings::Settings;
 use super::{output, serve, stop};
 use crate::accounts::passwords::Passwords;
 use crate::accounts::permissions::Principal;
+use crate::challenges::dispatch::LocalWorker;
 use crate::challenges::submissions::{self, SubmissionState};
 use crate::http::state::State;
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
 use crate::platform::database::DatabaseError;
 use crate::platform::observability;
+use crate::scoring::judge::Judge;
 use crate::server;
 use crate::talent::board;
 use access::Access;
+use baselines::Baseline;
 use people::Person;
 
 /// Try everything on this machine: no service, no configuration
@@ -141,13 +144,21 @@ fn announce(access: &Access) -> io::Result<()> {
 
 /// Sends every baseline that its team has not sent yet, and waits for the worker.
 async fn submit_baselines(state: &State, people: &[Person]) -> anyhow::Result<()> {
-    let baselines = baselines::ALL;
+    let judge = Judge::of_machine(&state.config, LocalWorker::scratch(&state.config.data_dir));
+    if let Some(refusal) = judge.refusal() {
+        output::line(format!("The model that is code is left out: {refusal}"))?;
+    }
+    let can_send = |baseline: &&Baseline| !baseline.kind.is_model() || judge.refusal().is_none();
+    let baselines: Vec<_> = baselines::ALL.iter().filter(can_send).collect();
     let sending = Progress::begin("Submitting and scoring baselines", baselines.len() as u64)?;
     let mut sent = Vec::new();
     let mut tables = None;
     for baseline in baselines {
         let person = people::of(people, baseline.username)?;
         let team = challenges::join(state, baseline.challenge, &person.user).await?;
+        if baseline.kind.is_model() && !team.may_send_code {
+            continue;
+        }
         if let Some(id) = challenges::find_submission(state, team, baseline.name).await? {
             sent.push((baseline, id));
             continue;
@@ -156,10 +167,10 @@ async fn submit_baselines(state: &State, people: &[Person]) -> anyhow::Result<()
             Some(tables) => tables,
             None => tables.insert(championship::download(state).await?),
         };
-        let predictions = baseline.predict(tables).await?;
+        let file = baseline.file(tables).await?;
         sent.push((
             baseline,
-            challenges::submit(state, person, baseline, predictions).await?,
+            challenges::submit(state, person, baseline, file).await?,
         ));
     }
     for (scored, (baseline, id)) in (1..).zip(&sent) {

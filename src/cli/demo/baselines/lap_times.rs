@@ -90,6 +90,23 @@ pub fn driver_event_median(tables: &Tables, output: Output<'_>) -> anyhow::Resul
     })
 }
 
+/// What the model that is sent as code has learned: the medians of [`driver_event_median`].
+pub fn table_of_medians(tables: &Tables, mut output: Output<'_>) -> anyhow::Result<()> {
+    output.write_record(["event", "driver_id", "seconds"])?;
+    let everywhere = overall_mean(tables);
+    output.write_record(["", "", &format!("{everywhere:.3}")])?;
+    let of_event = medians(times_by(tables, |lap| (lap.event.as_str(), "")));
+    let of_driver = medians(times_by(tables, |lap| {
+        (lap.event.as_str(), lap.driver.as_str())
+    }));
+    let mut rows: Vec<_> = of_event.into_iter().chain(of_driver).collect();
+    rows.sort_by_key(|(key, _)| *key);
+    for ((event, driver), seconds) in rows {
+        output.write_record([event, driver, &format!("{seconds:.3}")])?;
+    }
+    Ok(output.flush()?)
+}
+
 fn medians<Key: Hash + Eq>(times: HashMap<Key, Vec<f64>>) -> HashMap<Key, f64> {
     times
         .into_iter()
