@@ -134,17 +134,11 @@ fn run_one(config: &Config, arguments: &RunArguments) -> anyhow::Result<()> {
     };
     limits.check()?;
     let stage = TempDir::new()?;
-    let finished = match stage_submission(&arguments.submission, arguments.kind, stage.path())? {
-        Err(rejected) => Finished {
-            verdict: Verdict::Rejected,
-            reason: rejected,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-            output: false,
-            usage: Usage::default(),
-        },
-        Ok(submission) => {
-            let sandbox = Sandbox::open(&sandbox_settings(config))?;
+    let staged = stage_submission(&arguments.submission, arguments.kind, stage.path())?;
+    let finished = match (staged, Sandbox::open(&sandbox_settings(config))) {
+        (Err(rejected), _) => not_run(Verdict::Rejected, rejected),
+        (_, Err(refusal)) => not_run(Verdict::Refused, refusal.to_string()),
+        (Ok(submission), Ok(sandbox)) => {
             let payload = payload(config, arguments, &submission, stage.path())?;
             let predictions = match &arguments.output {
                 Some(path) => path.clone(),
@@ -158,6 +152,17 @@ fn run_one(config: &Config, arguments: &RunArguments) -> anyhow::Result<()> {
         bail!("{}", finished.reason);
     }
     Ok(())
+}
+
+fn not_run(verdict: Verdict, reason: String) -> Finished {
+    Finished {
+        verdict,
+        reason,
+        stdout: Vec::new(),
+        stderr: Vec::new(),
+        output: false,
+        usage: Usage::default(),
+    }
 }
 
 /// Copies or unpacks the submission to where it is readable inside, and nothing else is. What is wrong

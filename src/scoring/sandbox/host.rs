@@ -61,7 +61,8 @@ fn refused(failure: &Failure) -> Finished {
     }
 }
 
-fn try_to_run(
+/// The same; that nothing could be run is an error.
+pub fn try_to_run(
     sandbox: &Sandbox,
     payload: &Payload,
     limits: &Limits,
@@ -76,17 +77,27 @@ fn try_to_run(
         .check()
         .map_err(io::Error::other)
         .during(Layer::Mounts, "reading the payload")?;
-    let output = File::create(output_into).during(Layer::Mounts, "making the predictions' file")?;
-    let mut run = Run::start(sandbox, payload, limits, output)?;
+    remove_file(output_into).during(Layer::Mounts, "removing older predictions")?;
+    let mut run = Run::start(sandbox, payload, limits, output_into)?;
     let outcome = run.watch(cancelled);
     if outcome.is_err() {
         run.end_supervisor();
     }
     let finished = outcome.and_then(|()| run.finish());
     if !matches!(&finished, Ok(finished) if finished.output) {
-        let _ = std::fs::remove_file(output_into);
+        remove_file(output_into).during(Layer::Mounts, "removing incomplete predictions")?;
     }
     finished
+}
+
+/// Removes a file; a terminal or `/dev/null`, where an operator may send predictions too, stays.
+fn remove_file(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => std::fs::remove_file(path),
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A run under way.
@@ -97,7 +108,9 @@ struct Run<'a> {
     cgroup: Option<Cgroup>,
     stdout: Log,
     stderr: Log,
-    output: File,
+    output_into: &'a Path,
+    /// Made when the first predictions come.
+    output: Option<File>,
     output_bytes: u64,
     output_complete: bool,
     begun: Instant,
@@ -113,7 +126,7 @@ impl<'a> Run<'a> {
         sandbox: &Sandbox,
         payload: &Payload,
         limits: &'a Limits,
-        output: File,
+        output_into: &'a Path,
     ) -> Result<Self, Failure> {
         let cgroups = sandbox
             .cgroups
@@ -165,7 +178,8 @@ impl<'a> Run<'a> {
             cgroup: None,
             stdout: Log::new(stdout.map(OwnedFd::from)),
             stderr: Log::new(stderr.map(OwnedFd::from)),
-            output,
+            output_into,
+            output: None,
             output_bytes: 0,
             output_complete: false,
             begun: Instant::now(),
@@ -226,7 +240,7 @@ impl<'a> Run<'a> {
                     .during(Layer::Init, "listening to the run")?
                 {
                     Received::End => break,
-                    Received::Report(report) => self.take(report),
+                    Received::Report(report) => self.take(report)?,
                     Received::Output(piece) => self.take_output(&piece)?,
                 }
             }
@@ -239,7 +253,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn take(&mut self, report: Report) {
+    fn take(&mut self, report: Report) -> Result<(), Failure> {
         match report {
             Report::Failed(failure) => self.failure = Some(failure),
             Report::Sealed => self.sealed = Some(Instant::now()),
@@ -248,7 +262,10 @@ impl<'a> Run<'a> {
                 self.over = Some(Instant::now());
             }
             Report::OutputTooLarge { bytes } => self.seen.output_too_large = Some(bytes),
-            Report::OutputComplete => self.output_complete = true,
+            Report::OutputComplete => {
+                self.output_file()?;
+                self.output_complete = true;
+            }
             Report::MemoryExceeded => self.seen.memory_exceeded = true,
             Report::CpuExceeded => self.seen.cpu_exceeded = true,
             Report::Used {
@@ -260,6 +277,18 @@ impl<'a> Run<'a> {
                 self.over.get_or_insert_with(Instant::now);
             }
         }
+        Ok(())
+    }
+
+    fn output_file(&mut self) -> Result<&mut File, Failure> {
+        match &mut self.output {
+            Some(file) => Ok(file),
+            missing => {
+                let file = File::create(self.output_into)
+                    .during(Layer::Mounts, "making the predictions' file")?;
+                Ok(missing.insert(file))
+            }
+        }
     }
 
     fn take_output(&mut self, piece: &[u8]) -> Result<(), Failure> {
@@ -268,7 +297,7 @@ impl<'a> Run<'a> {
             self.seen.output_too_large = Some(self.output_bytes);
             return Ok(());
         }
-        self.output
+        self.output_file()?
             .write_all(piece)
             .during(Layer::Mounts, "writing the predictions")
     }

@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::libc::{S_IFMT, S_IFREG};
+use nix::libc::{self, S_IFMT, S_IFREG};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, kill, sigaction};
 use nix::sys::stat::{Mode, fstat};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{self, ForkResult, Pid, fork};
 
 use super::job::{CHUNK, Channel, During, Exit, Failure, Job, Report};
@@ -56,11 +55,8 @@ fn die_with_the_supervisor(alive: &OwnedFd) -> Result<(), Failure> {
 /// who could still write into the predictions.
 fn bury_until(payload: Pid) -> nix::Result<Exit> {
     let exit = loop {
-        match waitpid(None, None) {
-            Ok(WaitStatus::Exited(pid, code)) if pid == payload => break Exit::Code(code),
-            Ok(WaitStatus::Signaled(pid, signal, _)) if pid == payload => {
-                break Exit::Signal(signal as i32);
-            }
+        match bury_one() {
+            Ok((dead, exit)) if dead == payload.as_raw() => break exit,
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
         }
@@ -68,12 +64,25 @@ fn bury_until(payload: Pid) -> nix::Result<Exit> {
     loop {
         // To everyone but ourselves; whoever forks meanwhile is met in the next round.
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-        match waitpid(None, Some(WaitPidFlag::empty())) {
+        match bury_one() {
             Err(Errno::ECHILD) => return Ok(exit),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Waits for any child. `nix` has no names for real-time signals, and a payload may end itself by one.
+fn bury_one() -> nix::Result<(libc::pid_t, Exit)> {
+    let mut status = 0;
+    // SAFETY: `status` outlives the call.
+    let dead = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, 0) })?;
+    let exit = if libc::WIFSIGNALED(status) {
+        Exit::Signal(libc::WTERMSIG(status))
+    } else {
+        Exit::Code(libc::WEXITSTATUS(status))
+    };
+    Ok((dead, exit))
 }
 
 /// Sends the first of the expected files that exists. What is not a regular file, or lies behind a

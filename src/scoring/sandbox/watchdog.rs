@@ -33,14 +33,15 @@ pub fn look(root: BorrowedFd<'_>, memory_limit: u64) -> io::Result<Look> {
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
         .collect();
     let (mut ticks, mut resident) = (0, 0);
+    let mut threads = Vec::new();
     for process in &processes {
         // A process may end at any moment, and then has nothing in use.
         ticks += read(&proc, &format!("{process}/stat"))
             .and_then(|stat| cpu_ticks(&stat))
             .unwrap_or_default();
-        resident += read(&proc, &format!("{process}/statm"))
-            .and_then(|statm| resident_pages(&statm))
-            .unwrap_or_default();
+        let (thread, pages) = mapped(&proc, process);
+        threads.push(thread);
+        resident += pages;
     }
     let setting = |variable| sysconf(variable).ok().flatten().unwrap_or(1) as u64;
     let files = ["tmp", "dev/shm", "output"]
@@ -51,9 +52,9 @@ pub fn look(root: BorrowedFd<'_>, memory_limit: u64) -> io::Result<Look> {
     if memory_bytes > memory_limit {
         // Shared pages were counted for each process; the exact count is slow, so it is made only now.
         memory_bytes = files
-            + processes
+            + threads
                 .iter()
-                .filter_map(|process| read(&proc, &format!("{process}/smaps_rollup")))
+                .filter_map(|thread| read(&proc, &format!("{thread}/smaps_rollup")))
                 .filter_map(|rollup| proportional_bytes(&rollup))
                 .sum::<u64>();
     }
@@ -61,6 +62,34 @@ pub fn look(root: BorrowedFd<'_>, memory_limit: u64) -> io::Result<Look> {
         memory_bytes,
         cpu_seconds: ticks as f64 / setting(SysconfVar::CLK_TCK) as f64,
     })
+}
+
+/// The pages of a process in memory, and the thread that knows of them: the first, whose number is the
+/// process's, or, when that one has ended before the others, another.
+fn mapped(proc: &OwnedFd, process: &str) -> (String, u64) {
+    let pages = |thread: &str| {
+        read(proc, &format!("{thread}/statm"))
+            .and_then(|statm| resident_pages(&statm))
+            .unwrap_or_default()
+    };
+    let of_first = pages(process);
+    if of_first > 0 {
+        return (process.to_owned(), of_first);
+    }
+    let tasks = open_folder(proc.as_fd(), &Path::new(process).join("task"));
+    let mut tasks = tasks
+        .map_err(|_| ())
+        .and_then(|folder| Dir::from_fd(folder).map_err(|_| ()));
+    let others = tasks.iter_mut().flat_map(Dir::iter);
+    others
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_str().ok()?.to_owned()))
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        .map(|thread| {
+            let pages = pages(&thread);
+            (thread, pages)
+        })
+        .find(|(_, pages)| *pages > 0)
+        .unwrap_or_default()
 }
 
 fn open_folder(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
