@@ -115,7 +115,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
         return Ok(output::line("\nThis machine can run submitted code.")?);
     }
     output::line("")?;
-    for report in &missing {
+    for report in missing.iter().filter(|report| !report.remedy.is_empty()) {
         output::line(format!("{}: {}", report.layer.name(), report.remedy))?;
     }
     bail!("submitted code cannot be run on this machine");

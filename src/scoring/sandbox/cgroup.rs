@@ -120,10 +120,7 @@ impl Cgroups {
 
     /// Makes a cgroup with the limits of a run.
     pub fn create(&self, limits: &Limits) -> Result<Cgroup, Failure> {
-        let pid = std::process::id();
-        let start = start_time(pid).unwrap_or_default();
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{PREFIX}{pid}-{start}-{number}");
+        let name = next_name();
         let mut cgroup = Cgroup {
             directories: Vec::new(),
             memory: PathBuf::new(),
@@ -264,6 +261,14 @@ fn counter(text: &str, name: &str) -> Option<u64> {
     })
 }
 
+/// A name that no other cgroup has, and that tells who made it.
+fn next_name() -> String {
+    let pid = std::process::id();
+    let start = start_time(pid).unwrap_or_default();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{pid}-{start}-{number}")
+}
+
 /// When a process was started, in ticks since the machine was: with its id it names it for good.
 fn start_time(process: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
@@ -274,8 +279,7 @@ fn start_time(process: u32) -> Option<u64> {
 
 /// Whether cgroups can be made in a folder: makes one and removes it.
 fn writable(directory: &Path) -> io::Result<()> {
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let trial = directory.join(format!("{PREFIX}trial-{}-{number}", std::process::id()));
+    let trial = directory.join(next_name());
     fs::create_dir(&trial)?;
     fs::remove_dir(&trial)
 }

@@ -158,6 +158,7 @@ fn try_to_become_payload(
         }
     }
     let program = PathBuf::from(&job.command[0]);
+    empty_input().during(Layer::Environment, "emptying standard input")?;
     default_signals().during(Layer::Init, "resetting signals")?;
     unistd::setsid().during(Layer::Init, "starting a session")?;
     unistd::chdir(&job.working_directory)
@@ -186,6 +187,17 @@ fn file_name(path: &Path) -> String {
         .unwrap_or(path.as_os_str())
         .to_string_lossy()
         .into_owned()
+}
+
+/// Standard input is the `/dev/null` inside, which is read-only: through the host's, the payload could
+/// set the times of a file that others see.
+fn empty_input() -> nix::Result<()> {
+    let nothing = open(
+        "/dev/null",
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    unistd::dup2_stdin(&nothing)
 }
 
 /// Rust ignores SIGPIPE, and whoever started us may have ignored or blocked others.

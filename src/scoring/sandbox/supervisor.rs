@@ -2,7 +2,7 @@
 //! afterwards waits for pid 1, for an order of the host's, and for the host's end.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::exit;
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ fn erect_and_watch(control: &Channel) -> Result<(), Failure> {
         .during(Layer::Environment, "reading the job")?
         .ok_or_else(host_is_gone)?;
     if job.has(Layer::Environment) {
-        syscalls::close_from(control.as_fd().as_raw_fd() + 1)
+        syscalls::close_all_but(control.as_fd())
             .during(Layer::Environment, "closing what was inherited")?;
     }
     prctl::set_child_subreaper(true).during(Layer::Init, "becoming a reaper")?;

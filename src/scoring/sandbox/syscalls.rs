@@ -143,10 +143,15 @@ pub fn restrict_mount(
     Ok(())
 }
 
-/// `close_range(2)` from `first` on.
-pub fn close_from(first: RawFd) -> io::Result<()> {
-    // SAFETY: the call takes numbers only; the caller owns no descriptor from `first` on.
-    checked(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) })?;
+/// `close_range(2)`: closes every descriptor but the first three and one.
+pub fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = kept.as_raw_fd().cast_unsigned();
+    for (first, last) in [(3, kept.saturating_sub(1)), (kept + 1, libc::c_uint::MAX)] {
+        if first <= last {
+            // SAFETY: the call takes numbers only; the caller owns no other descriptor.
+            checked(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+    }
     Ok(())
 }
 
