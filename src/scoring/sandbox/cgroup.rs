@@ -63,9 +63,7 @@ impl Cgroups {
         Err(Refusal {
             layer: Layer::Cgroup,
             detail: format!("no cgroup can be made ({})", reasons.join("; ")),
-            remedy: "run the server as a systemd service with `Delegate=yes`, or set `cgroup = \
-                     \"none\"` under `[sandbox]` to watch memory less strictly"
-                .to_owned(),
+            remedy: super::check::remedy(Layer::Cgroup).to_owned(),
         })
     }
 

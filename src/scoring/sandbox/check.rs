@@ -133,7 +133,7 @@ fn cgroup(settings: &SandboxSettings) -> LayerReport {
     let (state, detail, remedy) = match settings.cgroup {
         CgroupMode::None => (
             LayerState::Off,
-            "by the setting `cgroup = \"none\"`; memory and CPU time are watched by processes"
+            "by the setting `sandbox_cgroup = \"none\"`; memory and CPU time are watched by processes"
                 .to_owned(),
             String::new(),
         ),
@@ -189,12 +189,12 @@ fn detail(layer: Layer, settings: &SandboxSettings) -> String {
 pub fn remedy(layer: Layer) -> &'static str {
     match layer {
         Layer::User => {
-            "Run the server as an ordinary user, or as a root that may become any user: set `uid_base` \
-             under `[sandbox]` to a range that its user namespace has."
+            "Run the server as an ordinary user, or as a root that may become any user: set \
+             `sandbox_uid_base` to the first of a range that its user namespace has."
         }
         Layer::Cgroup => {
-            "Run the server as a systemd service with `Delegate=yes`, or set `cgroup = \"none\"` under \
-             `[sandbox]`."
+            "Run the server as a systemd service with `Delegate=yes`, or set `sandbox_cgroup = \
+             \"none\"` to have memory watched less strictly."
         }
         Layer::Namespaces | Layer::Network | Layer::Ipc => namespaces_remedy(),
         Layer::Mounts | Layer::ReadOnly | Layer::NoExecute | Layer::MemoryFiles => {

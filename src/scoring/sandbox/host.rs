@@ -363,16 +363,19 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Result<Finished, Failure> {
         let _ = self.supervisor.wait();
-        if let Some(failure) = self.failure.take() {
-            return Err(failure);
-        }
         let Some(sealed) = self.sealed else {
             if self.seen.stop == Some(Stop::Cancelled) {
                 return Ok(self.judged(Duration::ZERO));
             }
-            let lost = io::Error::other("the supervisor ended before the seal");
-            return Err(Failure::new(Layer::Init, "starting the payload", lost));
+            return Err(self.failure.take().unwrap_or_else(|| {
+                let lost = io::Error::other("the supervisor ended before the seal");
+                Failure::new(Layer::Init, "starting the payload", lost)
+            }));
         };
+        if let Some(failure) = &self.failure {
+            // A limit may be the cause: then it is judged by that.
+            tracing::error!(layer = ?failure.layer, "a sealed run failed: {failure}");
+        }
         let wall = self.over.unwrap_or_else(Instant::now) - sealed;
         if let Some(cgroup) = &self.cgroup {
             self.seen.memory_exceeded |= cgroup.ran_out_of_memory();

@@ -239,8 +239,7 @@ pub struct Finished {
 }
 
 /// Which cgroup a run is put into.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum CgroupMode {
     /// Version 2 where it is delegated to us, else version 1; without either, runs are refused.
     #[default]
@@ -251,17 +250,15 @@ pub enum CgroupMode {
 }
 
 /// The operator's settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SandboxSettings {
-    /// Which cgroup a run is put into: `auto` or `none`.
+    /// Which cgroup a run is put into.
     pub cgroup: CgroupMode,
     /// Where the server runs as root, a run gets the user id `uid_base` plus its supervisor's process
     /// id: a user that nobody else on the machine is, and no two runs share.
     pub uid_base: u32,
     /// The binary that is started again; tests, which are other binaries, say which is ours.
     #[doc(hidden)]
-    #[serde(skip, default = "this_binary")]
     pub executable: PathBuf,
 }
 
@@ -270,15 +267,11 @@ impl Default for SandboxSettings {
         Self {
             cgroup: CgroupMode::Auto,
             uid_base: 3_000_000,
-            executable: this_binary(),
+            // The kernel's link to the running binary: it is the right one even after the file was
+            // replaced by an upgrade.
+            executable: "/proc/self/exe".into(),
         }
     }
-}
-
-/// The kernel's link to the running binary: it is the right one even after the file was replaced by an
-/// upgrade.
-fn this_binary() -> PathBuf {
-    PathBuf::from("/proc/self/exe")
 }
 
 /// The layers of the sandbox, in the order in which they are erected.
