@@ -3,7 +3,7 @@
 //! [`draft`] is what an organizer writes, [`posting`] tries its solutions, [`challenge`] keeps it.
 //! [`membership`] is who takes part, [`submissions`] what they send and whether it is accepted
 //! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
-//! [`workload`] tells an organizer what waits.
+//! [`workload`] tells an organizer what waits. [`starter_kit`] is what a competitor begins with.
 //!
 //! May touch: `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
 //! [`submissions`].
@@ -16,5 +16,6 @@ pub mod limits;
 pub mod membership;
 pub mod posting;
 mod reports;
+pub mod starter_kit;
 pub mod submissions;
 pub mod workload;

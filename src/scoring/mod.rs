@@ -11,6 +11,7 @@
 //! Start reading at [`judge`].
 
 pub mod csv_rows;
+pub mod explanation;
 pub mod features;
 pub mod intake;
 pub mod judge;
