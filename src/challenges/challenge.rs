@@ -100,6 +100,8 @@ pub struct Features {
     pub format: FileFormat,
     /// Whether competitors may not see it: then neither what their models print.
     pub hidden: bool,
+    /// Its columns beside the id, in their order.
+    pub columns: Vec<String>,
 }
 
 impl Features {
@@ -361,6 +363,7 @@ pub(super) struct PhaseRow {
     features_bytes: Option<i64>,
     features_format: Option<String>,
     features_hidden: bool,
+    features_columns: Option<Json<Vec<String>>>,
     program_sha256: Option<String>,
 }
 
@@ -375,6 +378,10 @@ impl TryFrom<PhaseRow> for Phase {
                 bytes: bytes.unsigned_abs(),
                 format: readable(format.parse())?,
                 hidden: row.features_hidden,
+                columns: row
+                    .features_columns
+                    .map(|columns| columns.0)
+                    .unwrap_or_default(),
             }),
             _ => None,
         };

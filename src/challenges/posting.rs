@@ -17,11 +17,12 @@ use crate::platform::column_types::json_text;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
 use crate::platform::schema::{challenges, datasets, phases, releases};
 use crate::platform::storage::{Area, Storage, StorageError, Stored};
-use crate::scoring::features::check_features;
+use crate::scoring::features::{CheckedFeatures, check_features};
 use crate::scoring::intake::{self, ArchiveLimits};
 use crate::scoring::metrics::{Metric, MetricError, Sample};
-use crate::scoring::predictions::{FileFormat, PredictionFormat, read_csv, score};
+use crate::scoring::predictions::{PredictionFormat, read_csv, score};
 use crate::scoring::rule::ScoringRule;
+use crate::scoring::runtimes::OnnxContract;
 use crate::scoring::solution::{SampleNumbers, Solution, Split};
 
 /// The files of a challenge's phases, on this machine.
@@ -114,9 +115,12 @@ pub async fn post(
             tokio::task::spawn_blocking(move || try_out(&paths, &tried, &format, index))
                 .await
                 .map_err(DatabaseError::from)??;
+        if let (Some(contract), Some(features)) = (&draft.onnx, &tried_out.features) {
+            check_inputs(contract, features)?;
+        }
         let hidden = |path| storage.put_file(Area::Hidden, path);
-        let features = match (&files.features, tried_out.features_format) {
-            (Some(path), Some(format)) => {
+        let features = match (&files.features, tried_out.features) {
+            (Some(path), Some(checked)) => {
                 let area = if phase.features_hidden {
                     Area::Hidden
                 } else {
@@ -126,8 +130,9 @@ pub async fn post(
                 Some(Features {
                     sha256: stored.sha256,
                     bytes: stored.bytes,
-                    format,
+                    format: checked.format,
                     hidden: phase.features_hidden,
+                    columns: checked.columns,
                 })
             }
             _ => None,
@@ -168,6 +173,24 @@ pub struct StoredFiles {
     pub program: Option<Stored>,
 }
 
+/// Checks that the features have every column that a model is fed.
+fn check_inputs(contract: &OnnxContract, features: &CheckedFeatures) -> Result<(), ChallengeError> {
+    let taken = contract.inputs.iter().flat_map(|input| &input.columns);
+    let mut missing = taken.filter(|column| !features.columns.contains(column));
+    match missing.next() {
+        None => Ok(()),
+        Some(column) => {
+            let there = features.columns.join(", ");
+            invalid(
+                "onnx",
+                format!(
+                    "an input takes `{column}`, which the features have not; they have: {there}"
+                ),
+            )
+        }
+    }
+}
+
 fn unstored(error: StorageError) -> ChallengeError {
     ChallengeError::Storage(error)
 }
@@ -176,7 +199,7 @@ fn unstored(error: StorageError) -> ChallengeError {
 struct TriedOut {
     rows: u64,
     sample: Vec<u8>,
-    features_format: Option<FileFormat>,
+    features: Option<CheckedFeatures>,
 }
 
 /// Reads a phase's files as a worker will, makes the sample submission and scores that, so that an
@@ -222,7 +245,7 @@ fn try_out(
         field: format!("phases[{index}].{field}"),
         problem,
     };
-    let features_format = files
+    let features = files
         .features
         .as_deref()
         .map(|path| check_features(path, &solution))
@@ -235,7 +258,7 @@ fn try_out(
     Ok(TriedOut {
         rows: solution.rows() as u64,
         sample,
-        features_format,
+        features,
     })
 }
 
@@ -354,6 +377,9 @@ fn create(
                 phases::features_bytes.eq(features.map(|features| features.bytes as i64)), // likewise
                 phases::features_format.eq(features.map(|features| features.format.as_str())),
                 phases::features_hidden.eq(phase.features_hidden),
+                phases::features_columns.eq(features
+                    .map(|features| json_text(&features.columns))
+                    .transpose()?),
                 phases::program_sha256.eq(stored.program.as_ref().map(|program| &program.sha256)),
             ))
             .execute(connection)?;

@@ -10,10 +10,11 @@ use serde_json::json;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use crate::scoring::explanation::limits_in_words;
+use crate::scoring::explanation::{bytes_in_words, limits_in_words};
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::metrics::Metric;
 use crate::scoring::predictions::{ColumnKind, FileFormat, PredictionFormat};
+use crate::scoring::rule::ScoringRule;
 use crate::scoring::runtimes::{ElementType, OnnxContract, OnnxInput, OnnxOutput};
 use crate::scoring::sandbox::Limits;
 
@@ -27,11 +28,11 @@ pub struct KitFacts {
     /// Where the platform is, without a `/` at its end.
     pub address: String,
     /// How it is scored.
-    pub metric: Metric,
+    pub metric: ScoringRule,
     /// What predictions hold.
     pub predictions: PredictionFormat,
-    /// The largest file that is accepted, in words.
-    pub max_size: String,
+    /// The largest file that is accepted.
+    pub max_bytes: u64,
     /// What a run may use.
     pub limits: Limits,
     /// The columns of the features beside the id, if models run on features.
@@ -106,7 +107,7 @@ fn predictions_kit(facts: &KitFacts) -> Result<Files, KitError> {
         title: one_line(&facts.title),
         address: &facts.address,
         slug: &facts.slug,
-        max_size: &facts.max_size,
+        max_size: bytes_in_words(facts.max_bytes),
         columns: columns(facts),
         has_sample: facts.sample_submission.is_some(),
     };
@@ -125,7 +126,10 @@ fn python_kit(facts: &KitFacts) -> Result<Files, KitError> {
     let title = docstring(&facts.title);
     let (id, columns_literal) = (literals.id.clone(), literals.columns.clone());
     // The metric ranks: predictions that are all alike would have no score.
-    let varied = matches!(facts.metric, Metric::Spearman | Metric::Kendall);
+    let varied = matches!(
+        facts.metric,
+        ScoringRule::Metric(Metric::Spearman | Metric::Kendall)
+    );
     let submission = SubmissionScript {
         title: &title,
         id: &id,
@@ -160,7 +164,7 @@ fn python_kit(facts: &KitFacts) -> Result<Files, KitError> {
         runtime_version,
         packages,
         limits: limits_in_words(&facts.limits),
-        max_size: &facts.max_size,
+        max_size: bytes_in_words(facts.max_bytes),
     };
     let model = constants(&facts.predictions);
     let mut files = vec![
@@ -207,7 +211,7 @@ fn onnx_kit(facts: &KitFacts) -> Result<Files, KitError> {
         outputs: &contract.outputs,
         columns: columns(facts),
         limits: limits_in_words(&facts.limits),
-        max_size: &facts.max_size,
+        max_size: bytes_in_words(facts.max_bytes),
     };
     Ok(vec![
         ("README.md", readme.render()?.into_bytes()),
@@ -356,7 +360,7 @@ struct PredictionsReadme<'a> {
     title: String,
     address: &'a str,
     slug: &'a str,
-    max_size: &'a str,
+    max_size: String,
     columns: Vec<ColumnLine>,
     has_sample: bool,
 }
@@ -374,7 +378,7 @@ struct PythonReadme<'a> {
     runtime_version: &'a str,
     packages: &'a [(String, String)],
     limits: [(&'static str, String); 7],
-    max_size: &'a str,
+    max_size: String,
 }
 
 #[derive(Template)]
@@ -387,7 +391,7 @@ struct OnnxReadme<'a> {
     outputs: &'a [OnnxOutput],
     columns: Vec<ColumnLine>,
     limits: [(&'static str, String); 7],
-    max_size: &'a str,
+    max_size: String,
 }
 
 #[derive(Template)]
@@ -462,7 +466,7 @@ mod tests {
             slug: "last-stint".to_owned(),
             title: "The \"last\"\"\" stint \\ \n of 2026".to_owned(),
             address: "https://paddock.example".to_owned(),
-            metric: Metric::Mae,
+            metric: Metric::Mae.into(),
             predictions: PredictionFormat::new(
                 "lap \"id\"",
                 vec![
@@ -472,7 +476,7 @@ mod tests {
                 ],
             )
             .unwrap(),
-            max_size: "67.1 MB".to_owned(),
+            max_bytes: 64 << 20,
             limits: Limits::default(),
             features: vec![
                 "stint".to_owned(),
@@ -574,7 +578,7 @@ mod tests {
     #[test]
     fn a_metric_that_ranks_gets_predictions_that_differ() {
         let mut facts = facts();
-        facts.metric = Metric::Spearman;
+        facts.metric = Metric::Spearman.into();
         let (_keep, kit) = unpacked(&facts, SubmissionKind::Python);
         python(
             &kit.join("standard-library"),

@@ -8,14 +8,16 @@ use super::challenge::{Challenge, ChallengeError, Phase, PhaseState, current_pha
 use super::limits::{self, LimitReached, Used};
 use super::membership;
 use crate::accounts::permissions::Principal;
+use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
-use crate::platform::schema::{challenges, phases, submissions, teams};
+use crate::platform::schema::{challenges, phases, run_logs, submissions, teams};
 use crate::platform::storage::Stored;
+use crate::scoring::judge::Logs;
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
 use crate::scoring::queue::{self, Demand};
 use crate::scoring::rule::ScoringRule;
-use crate::scoring::sandbox::Usage;
+use crate::scoring::sandbox::{self, Usage};
 use crate::scoring::verdict::Verdict;
 
 crate::text_enum! {
@@ -490,6 +492,10 @@ pub struct SubmissionDetail {
     pub metric: ScoringRule,
     /// When its phase ends: from then on the private score is shown.
     pub phase_ends_at: DateTime<Utc>,
+    /// What its run may use.
+    pub run_limits: sandbox::Limits,
+    /// What its run printed; none where nothing ran, or where the caller may not see it.
+    pub logs: Option<Logs>,
 }
 
 /// A submission, if the caller is of its team or runs its challenge; to everybody else it does not
@@ -499,27 +505,34 @@ pub fn detail(
     principal: &Principal,
     id: i64,
 ) -> Result<Option<SubmissionDetail>, DatabaseError> {
-    type Row = (SubmissionRow, String, String, i64, String, NaiveDateTime);
+    type Row = (
+        SubmissionRow,
+        (String, String, i64, Option<Json<sandbox::Limits>>),
+        (String, NaiveDateTime, bool),
+    );
     let row: Option<Row> = submissions::table
         .inner_join(challenges::table)
         .inner_join(phases::table)
         .filter(submissions::id.eq(id))
         .select((
             SubmissionRow::as_select(),
-            challenges::slug,
-            challenges::title,
-            challenges::owner_id,
-            phases::metric,
-            phases::ends_at,
+            (
+                challenges::slug,
+                challenges::title,
+                challenges::owner_id,
+                challenges::run_limits,
+            ),
+            (phases::metric, phases::ends_at, phases::features_hidden),
         ))
         .first(connection)
         .optional()?;
-    let (Some((row, challenge_slug, challenge_title, owner_id, metric, ends_at)), Some(user)) =
-        (row, principal.user())
-    else {
+    let (Some((row, challenge, phase)), Some(user)) = (row, principal.user()) else {
         return Ok(None);
     };
-    if !principal.may_manage(owner_id) {
+    let (challenge_slug, challenge_title, owner_id, run_limits) = challenge;
+    let (metric, ends_at, features_hidden) = phase;
+    let is_manager = principal.may_manage(owner_id);
+    if !is_manager {
         let membership = membership::of(connection, row.challenge_id, user.id)?;
         if membership.is_none_or(|membership| membership.team_id != row.team_id) {
             return Ok(None);
@@ -528,11 +541,32 @@ pub fn detail(
     let metric = metric
         .parse::<ScoringRule>()
         .map_err(|error| diesel::result::Error::DeserializationError(error.to_string().into()))?;
+    // What a model prints can tell of the features that it saw.
+    let logs = if is_manager || !features_hidden {
+        logs(connection, id)?
+    } else {
+        None
+    };
     Ok(Some(SubmissionDetail {
         submission: row.into(),
         challenge_slug,
         challenge_title,
         metric,
         phase_ends_at: ends_at.and_utc(),
+        run_limits: run_limits.map(|limits| limits.0).unwrap_or_default(),
+        logs,
     }))
+}
+
+/// What a submission's last run printed.
+fn logs(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+) -> Result<Option<Logs>, DatabaseError> {
+    let printed: Option<(String, String)> = run_logs::table
+        .find(submission_id)
+        .select((run_logs::stdout, run_logs::stderr))
+        .first(connection)
+        .optional()?;
+    Ok(printed.map(|(stdout, stderr)| Logs { stdout, stderr }))
 }

@@ -7,5 +7,6 @@ pub mod downloads;
 pub mod fault;
 pub mod guard;
 pub mod measure;
+pub mod starter_kits;
 pub mod state;
 pub mod uploads;

@@ -1,6 +1,6 @@
 //! What every handler works with, opened once a process.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use crate::platform::config::Config;
 use crate::platform::database::Database;
 use crate::platform::storage::Storage;
 use crate::scoring::receipt::{KeyError, ReceiptKey};
+use crate::scoring::runtimes::Runtimes;
 
 /// The opened house. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct State {
     pub passwords: Passwords,
     /// Hands runs to workers.
     pub dispatch: Dispatch,
+    /// What models run with in this process, once somebody asked.
+    runtimes: Arc<OnceLock<Runtimes>>,
     /// Signs receipts.
     pub receipt_key: Arc<ReceiptKey>,
     /// How often addresses may call.
@@ -62,9 +65,16 @@ impl State {
             clock,
             passwords,
             dispatch,
+            runtimes: Arc::default(),
             receipt_key,
             metrics: crate::platform::observability::start_metrics(),
         })
+    }
+
+    /// What models run with in this process. The first call looks for it, which starts Python once.
+    pub fn runtimes(&self) -> &Runtimes {
+        self.runtimes
+            .get_or_init(|| Runtimes::find(&self.config.runtimes()))
     }
 }
 

@@ -1,6 +1,8 @@
-//! Files from the wire: streamed to the store while they are hashed and counted, never held whole.
+//! Files from the wire: streamed to the store while they are hashed and counted, never held whole. A
+//! model is looked through before it is accepted, so that what cannot be one costs nothing.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
@@ -11,9 +13,11 @@ use super::fault::Fault;
 use super::state::State;
 use crate::accounts::permissions::Principal;
 use crate::challenges::submissions::{self, Admission, SubmitError, Upload};
-use crate::platform::storage::Stored;
+use crate::platform::storage::{Area, Stored};
+use crate::scoring::intake::{self, ArchiveLimits};
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
+use crate::scoring::runtimes::OnnxContract;
 
 /// The longest text field of a form with files, in bytes.
 const TEXT_LIMIT: usize = 1 << 20;
@@ -68,13 +72,19 @@ async fn discard(state: &State, key: &str) {
     }
 }
 
-/// Receives the `file` of a multipart submission, and its text fields, whatever their order.
+/// Receives the `file` of a multipart submission, and its text fields, whatever their order. `kind` is
+/// what the address says that it is, where it says so.
 pub async fn receive_form(
     state: &State,
     form: Multipart,
     admission: &Admission,
+    kind: Option<SubmissionKind>,
 ) -> Result<Upload, Fault> {
-    receive_form_keeping(state, form, admission, &mut TextFields::new()).await
+    let mut texts = TextFields::new();
+    if let Some(kind) = kind {
+        texts.insert("kind".to_owned(), kind.to_string());
+    }
+    receive_form_keeping(state, form, admission, &mut texts).await
 }
 
 /// The same; `texts` has the fields that were read even where the file is refused, so that the form
@@ -90,10 +100,10 @@ pub async fn receive_form_keeping(
         while let Some(mut field) = form.try_next().await.map_err(broken_form)? {
             let name = field.name().unwrap_or_default().to_owned();
             if name != "file" {
-                if name != "description" {
+                if name != "description" && name != "kind" {
                     return Err(Fault::invalid(
                         &name,
-                        "there is no such field; send `file` and, if you like, `description`",
+                        "there is no such field; send `file` and, if you like, `kind` and `description`",
                     ));
                 }
                 let text = read_text(&name, &mut field).await?;
@@ -116,17 +126,29 @@ pub async fn receive_form_keeping(
     };
     let received = received.await;
     match (received, file) {
-        (Ok(()), Some((stored, file_name, media_type))) => Ok(Upload {
-            kind: SubmissionKind::Predictions,
-            format: file_format(media_type.as_deref(), &file_name),
-            stored,
-            file_name,
-            description: texts.get("description").cloned().unwrap_or_default(),
-        }),
-        (Ok(()), None) => Err(Fault::invalid(
-            "file",
-            "choose a CSV or Parquet file to send",
-        )),
+        (Ok(()), Some((stored, file_name, media_type))) => {
+            let kind = match kind_of(texts.get("kind"), admission) {
+                Ok(kind) => kind,
+                Err(fault) => {
+                    discard(state, &stored.key).await;
+                    return Err(fault);
+                }
+            };
+            let upload = Upload {
+                kind,
+                // What a model writes is read as CSV.
+                format: if kind.is_model() {
+                    FileFormat::Csv
+                } else {
+                    file_format(media_type.as_deref(), &file_name)
+                },
+                stored,
+                file_name,
+                description: texts.get("description").cloned().unwrap_or_default(),
+            };
+            look_through(state, admission, upload).await
+        }
+        (Ok(()), None) => Err(Fault::invalid("file", "choose a file to send")),
         (Err(fault), file) => {
             if let Some((stored, ..)) = file {
                 discard(state, &stored.key).await;
@@ -136,20 +158,104 @@ pub async fn receive_form_keeping(
     }
 }
 
-/// Receives a submission that is the request's whole body.
+/// Receives a submission that is the request's whole body; a model's predictions are CSV.
 pub async fn receive_body<E: std::fmt::Display>(
     state: &State,
     body: impl Stream<Item = Result<bytes::Bytes, E>>,
+    kind: SubmissionKind,
     format: FileFormat,
     admission: &Admission,
 ) -> Result<Upload, Fault> {
-    Ok(Upload {
-        kind: SubmissionKind::Predictions,
+    admission.check_kind(kind)?;
+    let upload = Upload {
         stored: receive(state, body, admission).await?,
+        kind,
         format,
-        file_name: format!("predictions.{}", format.as_str()),
+        file_name: match kind {
+            SubmissionKind::Predictions => format!("predictions.{}", format.as_str()),
+            SubmissionKind::Onnx => "model.onnx".to_owned(),
+            SubmissionKind::Python => "submission.zip".to_owned(),
+        },
         description: String::new(),
-    })
+    };
+    look_through(state, admission, upload).await
+}
+
+/// What is sent: what the form says; else predictions, or the one kind that the challenge takes.
+fn kind_of(said: Option<&String>, admission: &Admission) -> Result<SubmissionKind, Fault> {
+    let kind = match (said.map(|said| said.trim()), &admission.challenge.kinds[..]) {
+        (None | Some(""), [only]) => *only,
+        (None | Some(""), _) => SubmissionKind::Predictions,
+        (Some(said), _) => said
+            .parse()
+            .map_err(|error: String| Fault::invalid("kind", error))?,
+    };
+    admission.check_kind(kind)?;
+    Ok(kind)
+}
+
+/// Looks through a model that was received, before it is accepted; one that cannot be run is
+/// discarded. Nothing of it is run.
+async fn look_through(
+    state: &State,
+    admission: &Admission,
+    upload: Upload,
+) -> Result<Upload, Fault> {
+    // An empty file is refused by `accept`, which has the words for it.
+    if !upload.kind.is_model() || upload.stored.bytes == 0 {
+        return Ok(upload);
+    }
+    let checked = check_stored(state, admission, &upload).await;
+    if let Err(fault) = checked {
+        discard(state, &upload.stored.key).await;
+        return Err(fault);
+    }
+    Ok(upload)
+}
+
+async fn check_stored(state: &State, admission: &Admission, upload: &Upload) -> Result<(), Fault> {
+    let file = tempfile::NamedTempFile::new().map_err(Fault::internal)?;
+    let (storage, key) = (&state.storage, &upload.stored.key);
+    storage
+        .copy_to_file(Area::Submissions, key, file.path())
+        .await?;
+    let (kind, contract) = (upload.kind, admission.challenge.onnx.clone());
+    tokio::task::spawn_blocking(move || check_model(file.path(), kind, contract.as_ref()))
+        .await
+        .map_err(Fault::internal)?
+}
+
+/// Checks that a file is a model of its kind.
+fn check_model(
+    file: &Path,
+    kind: SubmissionKind,
+    contract: Option<&OnnxContract>,
+) -> Result<(), Fault> {
+    let rejected = |problem: String| Fault {
+        kind: "rejected".to_owned(),
+        ..Fault::invalid("file", problem)
+    };
+    match kind {
+        SubmissionKind::Predictions => Ok(()),
+        SubmissionKind::Python => {
+            let entries = match intake::check_archive(file, &ArchiveLimits::default()) {
+                Ok(entries) => entries,
+                Err(error) if error.is_senders() => return Err(rejected(error.to_string())),
+                Err(error) => return Err(Fault::internal(error)),
+            };
+            match intake::check_python(&entries) {
+                Ok(_) => Ok(()),
+                Err(error) => Err(rejected(error.to_string())),
+            }
+        }
+        SubmissionKind::Onnx => {
+            let contract = contract.ok_or_else(|| {
+                Fault::internal("a challenge takes ONNX models without a contract")
+            })?;
+            let model = std::fs::read(file).map_err(Fault::internal)?;
+            intake::check_model(&model, contract).map_err(|error| rejected(error.to_string()))
+        }
+    }
 }
 
 async fn receive<E: std::fmt::Display>(

@@ -148,6 +148,7 @@ diesel::table! {
         features_bytes -> Nullable<BigInt>,
         features_format -> Nullable<Text>,
         features_hidden -> Bool,
+        features_columns -> Nullable<Text>,
         program_sha256 -> Nullable<Text>,
     }
 }

@@ -18,8 +18,6 @@ pub struct Explanation {
     pub happened: String,
     /// What to do next; empty where nothing is to be done.
     pub next: String,
-    /// Whether the submission took a place of its team's limits.
-    pub counted: bool,
 }
 
 impl Verdict {
@@ -30,13 +28,12 @@ impl Verdict {
             title,
             happened,
             next,
-            counted: self == Self::Ok,
         }
     }
 
     fn words(self, kind: SubmissionKind, limits: &Limits) -> (&'static str, String, String) {
         let what = what(kind);
-        let memory = bytes(limits.memory_bytes);
+        let memory = bytes_in_words(limits.memory_bytes);
         let (cpu, wall) = (limits.cpu_seconds, limits.wall_seconds);
         match self {
             Self::Ok => ("Scored", "Its predictions were compared with the hidden solution.".into(), String::new()),
@@ -94,7 +91,7 @@ impl Verdict {
                 "Predictions too large",
                 format!(
                     "{what} wrote more than {} of predictions.",
-                    bytes(limits.output_bytes)
+                    bytes_in_words(limits.output_bytes)
                 ),
                 "Write one row for each id and only the columns that are asked for; round numbers to the digits that matter."
                     .into(),
@@ -103,7 +100,7 @@ impl Verdict {
                 "Printed too much",
                 format!(
                     "{what} printed more than {} to its output.",
-                    bytes(limits.log_bytes)
+                    bytes_in_words(limits.log_bytes)
                 ),
                 "Switch off progress bars and verbose training, and print no tables. Predictions go to the output file, not \
                  to the screen."
@@ -167,7 +164,7 @@ pub fn limits_in_words(limits: &Limits) -> [(&'static str, String); 7] {
     [
         (
             "Memory, all processes and files in /tmp together",
-            bytes(limits.memory_bytes),
+            bytes_in_words(limits.memory_bytes),
         ),
         (
             "CPU time, all threads together",
@@ -178,9 +175,9 @@ pub fn limits_in_words(limits: &Limits) -> [(&'static str, String); 7] {
             "Processes and threads at a time",
             limits.processes.to_string(),
         ),
-        ("Files in /tmp", bytes(limits.tmp_bytes)),
-        ("Predictions", bytes(limits.output_bytes)),
-        ("What is printed", bytes(limits.log_bytes)),
+        ("Files in /tmp", bytes_in_words(limits.tmp_bytes)),
+        ("Predictions", bytes_in_words(limits.output_bytes)),
+        ("What is printed", bytes_in_words(limits.log_bytes)),
     ]
 }
 
@@ -202,7 +199,7 @@ fn seconds(seconds: u32) -> String {
 }
 
 /// A limit as its organizer set it: in binary units where it is whole in them.
-fn bytes(bytes: u64) -> String {
+pub fn bytes_in_words(bytes: u64) -> String {
     let mut size = bytes;
     for unit in ["bytes", "KiB", "MiB"] {
         if size < 1024 || !size.is_multiple_of(1024) {

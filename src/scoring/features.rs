@@ -48,18 +48,27 @@ pub enum FeaturesError {
     },
 }
 
-/// Checks that a file has one row for each id of the solution; tells how it is written. Of Parquet
-/// only the schema and the number of rows are looked at.
+/// A file that can be a phase's features.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedFeatures {
+    /// How it is written.
+    pub format: FileFormat,
+    /// Its columns beside the id, in their order.
+    pub columns: Vec<String>,
+}
+
+/// Checks that a file has one row for each id of the solution; tells how it is written and what its
+/// columns are. Of Parquet only the schema and the number of rows are looked at.
 ///
 /// # Errors
 /// The first problem in the order of the file.
-pub fn check_features(path: &Path, solution: &Solution) -> Result<FileFormat, FeaturesError> {
+pub fn check_features(path: &Path, solution: &Solution) -> Result<CheckedFeatures, FeaturesError> {
     let mut file = File::open(path)?;
     let mut magic = [0; 4];
     let is_parquet = file.read_exact(&mut magic).is_ok() && &magic == b"PAR1";
     file.rewind()?;
     let expected = solution.rows();
-    let found = if is_parquet {
+    let (mut columns, found) = if is_parquet {
         rows_of_parquet(file, solution)?
     } else {
         rows_of_csv(file, solution)?
@@ -67,20 +76,26 @@ pub fn check_features(path: &Path, solution: &Solution) -> Result<FileFormat, Fe
     if found != expected {
         return Err(FeaturesError::Rows { found, expected });
     }
-    Ok(if is_parquet {
+    columns.retain(|name| name != solution.id_column());
+    let format = if is_parquet {
         FileFormat::Parquet
     } else {
         FileFormat::Csv
-    })
+    };
+    Ok(CheckedFeatures { format, columns })
 }
 
-fn rows_of_csv(file: File, solution: &Solution) -> Result<usize, FeaturesError> {
+/// The columns, and how many rows.
+fn rows_of_csv(file: File, solution: &Solution) -> Result<(Vec<String>, usize), FeaturesError> {
     let mut reader = csv::Reader::from_reader(file);
     let name = solution.id_column();
-    let column = reader
-        .headers()?
+    let headers = reader.headers()?.iter();
+    let columns: Vec<String> = headers
+        .map(|header| header.trim_start_matches('\u{feff}').to_owned())
+        .collect();
+    let column = columns
         .iter()
-        .position(|header| header.trim_start_matches('\u{feff}') == name)
+        .position(|header| header == name)
         .ok_or_else(|| FeaturesError::NoIdColumn(name.to_owned()))?;
     let mut seen = vec![false; solution.rows()];
     let mut record = csv::ByteRecord::new();
@@ -100,10 +115,11 @@ fn rows_of_csv(file: File, solution: &Solution) -> Result<usize, FeaturesError> 
         }
         rows += 1;
     }
-    Ok(rows)
+    Ok((columns, rows))
 }
 
-fn rows_of_parquet(file: File, solution: &Solution) -> Result<usize, FeaturesError> {
+/// The columns, and how many rows.
+fn rows_of_parquet(file: File, solution: &Solution) -> Result<(Vec<String>, usize), FeaturesError> {
     // The reader panics on some damaged files.
     let read = std::panic::catch_unwind(move || {
         let reader = SerializedFileReader::new(file)?;
@@ -117,7 +133,7 @@ fn rows_of_parquet(file: File, solution: &Solution) -> Result<usize, FeaturesErr
     if !names.iter().any(|name| name == solution.id_column()) {
         return Err(FeaturesError::NoIdColumn(solution.id_column().to_owned()));
     }
-    Ok(usize::try_from(rows).unwrap_or_default())
+    Ok((names, usize::try_from(rows).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -127,7 +143,7 @@ mod tests {
     use super::*;
     use crate::scoring::solution::SolutionFormat;
 
-    fn checked(features: &str) -> Result<FileFormat, String> {
+    fn checked(features: &str) -> Result<CheckedFeatures, String> {
         let truth = "id,target\na,1\nb,2\nc,3\n";
         let solution =
             Solution::read_csv(truth.as_bytes(), &SolutionFormat::new("id", "target")).unwrap();
@@ -138,7 +154,11 @@ mod tests {
 
     #[test]
     fn each_row_of_the_solution_needs_its_features() {
-        assert_eq!(checked("x,id\n1,b\n2,a\n3,c\n"), Ok(FileFormat::Csv));
+        let accepted = CheckedFeatures {
+            format: FileFormat::Csv,
+            columns: vec!["x".to_owned()],
+        };
+        assert_eq!(checked("x,id\n1,b\n2,a\n3,c\n"), Ok(accepted));
         let refused = |features| checked(features).unwrap_err();
         assert!(refused("x\n1\n").contains("no column `id`"));
         assert!(refused("id,x\na,1\nb,1\nz,1\n").contains("line 4: the id `z` is not in"));

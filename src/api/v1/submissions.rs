@@ -1,4 +1,4 @@
-//! Submissions: sending predictions and seeing what came of them.
+//! Submissions: sending predictions and models, and seeing what came of them.
 
 use std::time::Duration;
 
@@ -21,7 +21,11 @@ use crate::challenges::submissions::{self, Submission, SubmissionDetail, Submiss
 use crate::challenges::{challenge, membership};
 use crate::http::fault::Fault;
 use crate::http::{guard, uploads};
+use crate::scoring::explanation::Explanation;
+use crate::scoring::judge::Logs;
+use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
+use crate::scoring::sandbox::{Limits, Usage};
 use crate::scoring::verdict::Verdict;
 
 const PARQUET: &str = "application/vnd.apache.parquet";
@@ -36,8 +40,12 @@ pub struct SubmissionView {
     /// The challenge's address.
     challenge: String,
     state: SubmissionState,
+    /// What was sent.
+    kind: SubmissionKind,
     /// How scoring ended; null before.
     verdict: Option<Verdict>,
+    /// The verdict in words, and what to do next; null before.
+    explanation: Option<Explanation>,
     /// Why it has no score, in words.
     reason: Option<String>,
     /// The first offending line of its file.
@@ -55,15 +63,29 @@ pub struct SubmissionView {
     private_score: Option<f64>,
     /// Whether it takes a place of the team's limits.
     counts: bool,
+    /// What its run used; null where nothing ran.
+    usage: Option<Usage>,
+    /// What its run printed; null where nothing ran, in lists, and where the phase's features are hidden.
+    logs: Option<Logs>,
 }
 
 impl SubmissionView {
-    fn new(submission: Submission, challenge: String, phase_is_over: bool) -> Self {
+    fn new(
+        submission: Submission,
+        challenge: String,
+        limits: &Limits,
+        phase_is_over: bool,
+    ) -> Self {
+        let explanation = submission
+            .verdict
+            .map(|verdict| verdict.explain(submission.kind, limits));
         Self {
             id: submission.id,
             challenge,
             state: submission.state,
+            kind: submission.kind,
             verdict: submission.verdict,
+            explanation,
             reason: submission.reason,
             line: submission.error_line,
             column: submission.error_column,
@@ -76,12 +98,23 @@ impl SubmissionView {
             public_score: submission.public_score,
             private_score: submission.private_score.filter(|_| phase_is_over),
             counts: submission.counts,
+            usage: submission.usage,
+            logs: None,
         }
     }
 
     fn of(detail: SubmissionDetail, now: DateTime<Utc>) -> Self {
         let over = now >= detail.phase_ends_at;
-        Self::new(detail.submission, detail.challenge_slug, over)
+        let view = Self::new(
+            detail.submission,
+            detail.challenge_slug,
+            &detail.run_limits,
+            over,
+        );
+        Self {
+            logs: detail.logs,
+            ..view
+        }
     }
 }
 
@@ -144,7 +177,9 @@ pub async fn list(
             None => Vec::new(),
         };
         let next = paging::cut(&mut found, limit, |submission| submission.id);
-        let view = |submission| SubmissionView::new(submission, slug.clone(), now >= phase.ends_at);
+        let is_over = now >= phase.ends_at;
+        let limits = &challenge.run_limits;
+        let view = |submission| SubmissionView::new(submission, slug.clone(), limits, is_over);
         Ok::<_, Fault>(SubmissionList {
             submissions: found.into_iter().map(view).collect(),
             next,
@@ -153,7 +188,7 @@ pub async fn list(
     Ok(Json(list.await?))
 }
 
-/// A predictions file and what its team says about it.
+/// A file and what its team says about it.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(
@@ -161,9 +196,13 @@ pub async fn list(
     reason = "describes the form to the reader of the API's description"
 )]
 pub struct SubmissionForm {
-    /// CSV or Parquet, as the challenge's `prediction_format` says.
+    /// Predictions in CSV or Parquet, as the challenge's `prediction_format` says; an ONNX model; or a zip
+    /// of Python code.
     #[schema(value_type = String, format = Binary, min_length = 1)]
     file: Vec<u8>,
+    /// What is sent. Without it: predictions, or the one kind that the challenge takes.
+    #[schema(schema_with = kind_text)]
+    kind: Option<SubmissionKind>,
     /// A note for the team itself.
     #[schema(schema_with = note)]
     description: Option<String>,
@@ -179,19 +218,30 @@ fn note() -> ObjectBuilder {
         )))
 }
 
+/// Without a type, as the note.
+fn kind_text() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::AnyValue)
+        .description(Some("`predictions`, `onnx` or `python`"))
+}
+
 /// Sends a submission
 ///
 /// A multipart form, or the file alone as the body. It is accepted or refused as a whole; an accepted one
-/// waits for a worker, so ask for its score with `wait`.
+/// waits for a worker, so ask for its score with `wait`. Models are looked through before they are
+/// accepted: a 422 of the type `rejected` names the entry of the archive, or the node or input of the
+/// ONNX model.
 #[utoipa::path(
     post, path = "/api/v1/challenges/{slug}/submissions", operation_id = "submit", tag = "submissions",
-    params(("slug" = String, Path, description = "The challenge's address")),
+    params(("slug" = String, Path, description = "The challenge's address"), KindQuery),
     request_body(
-        description = "The predictions",
+        description = "Predictions, or a model of one of the challenge's `kinds`",
         content(
             (SubmissionForm = "multipart/form-data"),
             (FileBody = "text/csv"),
             (FileBody = "application/vnd.apache.parquet"),
+            (FileBody = "application/zip"),
+            (FileBody = "application/octet-stream"),
         ),
     ),
     responses(
@@ -200,26 +250,33 @@ fn note() -> ObjectBuilder {
         (status = 400, description = "The form cannot be read, or the upload broke off."),
         (status = 403, description = "The rules were not accepted, the phase is not open, or the token may not submit."),
         (status = 413, description = "The file is larger than the phase's `max_bytes`."),
-        (status = 415, description = "The body is neither a form nor CSV nor Parquet."),
+        (status = 415, description = "The body is neither a form nor a file of these types, or not of the `kind`."),
     ),
 )]
 pub async fn create(
     house: House,
     principal: Principal,
     slug: Path<String>,
+    query: Query<KindQuery>,
     request: HttpRequest,
     body: Payload,
 ) -> Answer {
-    let kind = Kind::of(&request)?;
+    let kind = query.kind()?;
+    let sent = Sent::of(&request, kind)?;
     let admission = uploads::admission(&house, &principal, &slug)
         .await
         .map_err(|fault| with_remedy(fault, &slug))?;
-    let upload = match kind {
-        Kind::Form => {
+    let upload = match sent {
+        Sent::Form => {
+            if let Some(kind) = kind {
+                admission.check_kind(kind)?;
+            }
             let form = forms::multipart(&request, body)?;
-            uploads::receive_form(&house, form, &admission).await?
+            uploads::receive_form(&house, form, &admission, kind).await?
         }
-        Kind::File(format) => uploads::receive_body(&house, body, format, &admission).await?,
+        Sent::File(kind, format) => {
+            uploads::receive_body(&house, body, kind, format, &admission).await?
+        }
     };
     let id = uploads::accept(&house, &principal, &slug, upload)
         .await
@@ -230,27 +287,62 @@ pub async fn create(
         .json(SubmissionView::of(submission, house.clock.now())))
 }
 
-/// How a submission is sent.
-enum Kind {
-    Form,
-    File(FileFormat),
+/// What is sent.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct KindQuery {
+    /// What is sent; a form may say it in its field `kind` instead. Without it: what the body's type
+    /// says, or the one kind that the challenge takes.
+    #[param(value_type = Option<SubmissionKind>)]
+    kind: Option<String>,
 }
 
-impl Kind {
-    fn of(request: &HttpRequest) -> Result<Self, Fault> {
-        match request.content_type() {
-            "multipart/form-data" => Ok(Self::Form),
-            "text/csv" => Ok(Self::File(FileFormat::Csv)),
-            PARQUET => Ok(Self::File(FileFormat::Parquet)),
-            _ => Err(Fault::new(
+impl KindQuery {
+    fn kind(&self) -> Result<Option<SubmissionKind>, Fault> {
+        let kind = self.kind.as_deref().map(str::parse);
+        kind.transpose()
+            .map_err(|error: String| Fault::invalid("kind", error))
+    }
+}
+
+/// How a submission is sent.
+enum Sent {
+    Form,
+    File(SubmissionKind, FileFormat),
+}
+
+impl Sent {
+    /// By the body's type, which has to suit the kind where that is said.
+    fn of(request: &HttpRequest, kind: Option<SubmissionKind>) -> Result<Self, Fault> {
+        use SubmissionKind::{Onnx, Predictions, Python};
+        // What a model writes is read as CSV.
+        let of = |possible, format| match kind {
+            None => Some(Self::File(possible, format)),
+            Some(kind) if kind == possible => Some(Self::File(kind, format)),
+            Some(_) => None,
+        };
+        let sent = match request.content_type() {
+            "multipart/form-data" => Some(Self::Form),
+            "text/csv" => of(Predictions, FileFormat::Csv),
+            PARQUET => of(Predictions, FileFormat::Parquet),
+            "application/zip" => of(Python, FileFormat::Csv),
+            "application/octet-stream" => match kind {
+                Some(Python) => of(Python, FileFormat::Csv),
+                _ => of(Onnx, FileFormat::Csv),
+            },
+            _ => None,
+        };
+        sent.ok_or_else(|| {
+            Fault::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
                 format!(
-                    "Send the file as `Content-Type: text/csv` or `{PARQUET}`, or as the field `file` of \
-                     multipart/form-data."
+                    "Send predictions as `Content-Type: text/csv` or `{PARQUET}`, Python code as `application/zip`, an ONNX \
+                     model as `application/octet-stream`, or each as the field `file` of multipart/form-data."
                 ),
-            )),
-        }
+            )
+        })
     }
 }
 

@@ -197,9 +197,9 @@ pub async fn submit(
     let sent = async {
         let admission = uploads::admission(state, &principal, slug).await?;
         let bytes = futures_util::stream::iter([Ok::<_, std::io::Error>(file.into())]);
-        let upload = uploads::receive_body(state, bytes, FileFormat::Csv, &admission).await?;
+        let upload =
+            uploads::receive_body(state, bytes, baseline.kind, FileFormat::Csv, &admission).await?;
         let upload = Upload {
-            kind: baseline.kind,
             description: baseline.name.to_owned(),
             ..upload
         };
