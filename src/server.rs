@@ -20,6 +20,7 @@ use crate::http::state::State;
 use crate::scoring::judge::Judge;
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::worker::Worker;
+use crate::scoring::workers::{memory_of_a_run, parse_kinds};
 use crate::web::errors::faults_as_pages;
 
 /// The name of the session cookie.
@@ -32,7 +33,8 @@ pub async fn serve(
     listener: TcpListener,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let worker = tokio::spawn(work(state.clone(), stop.clone()));
+    let kinds = parse_kinds(&state.config.worker_kinds).map_err(anyhow::Error::msg)?;
+    let worker = tokio::spawn(work(state.clone(), kinds, stop.clone()));
     if let Some(recorded) = state.metrics.clone() {
         tokio::spawn(keep_up(recorded, stop.clone()));
     }
@@ -85,14 +87,15 @@ pub async fn serve(
 }
 
 /// The worker loop of the server's own process.
-async fn work(state: State, stop: CancellationToken) {
+async fn work(state: State, kinds: Vec<SubmissionKind>, stop: CancellationToken) {
     let worker = LocalWorker {
         dispatch: state.dispatch.clone(),
         patience: std::time::Duration::from_secs(5),
     };
     let scratch = LocalWorker::scratch(&state.config.data_dir);
     let judge = Judge::of_machine(&state.config, scratch.clone());
-    Worker::new(worker, judge, SubmissionKind::ALL.to_vec(), scratch)
+    Worker::new(worker, judge, kinds, scratch)
+        .with_memory(memory_of_a_run(state.config.worker_memory_mb))
         .run(state.config.worker_concurrency, stop)
         .await;
 }

@@ -156,6 +156,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/challenges/{slug}/submissions", Account, Read),
     rule("GET",  "/submissions/{id}", Account, Read),
     rule("GET",  "/submissions/{id}/status", Account, Read),
+    rule("GET",  "/submissions/{id}/receipt", Account, Read),
     rule("GET",  "/account", Account, Read),
     rule("POST", "/account/tokens", Account, Organize),
     rule("POST", "/account/tokens/{id}/revoke", Account, Organize),
@@ -175,6 +176,12 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/console/challenges/{slug}/edit", ORGANIZERS, Organize),
     rule("POST", "/console/challenges/{slug}/publish", ORGANIZERS, Organize),
     rule("POST", "/console/challenges/{slug}/talent-board", ORGANIZERS, Organize),
+    rule("GET",  "/console/challenges/{slug}/rescoring", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/rescore", ORGANIZERS, Organize),
+    rule("POST", "/console/submissions/{id}/cancel", ORGANIZERS, Organize),
+    rule("POST", "/console/submissions/{id}/rescore", ORGANIZERS, Organize),
+    rule("GET",  "/console/workers", ORGANIZERS, Organize),
+    rule("GET",  "/console/workers/now", ORGANIZERS, Organize),
     rule("GET",  "/console/users", ADMINS, Organize),
     rule("POST", "/console/users/{username}/role", ADMINS, Organize),
 
@@ -195,6 +202,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/challenges/{slug}/submissions", Account, Read),
     rule("POST", "/api/v1/challenges/{slug}/submissions", Account, Submit).throttled(Throttle::Submission),
     rule("GET",  "/api/v1/submissions/{id}", Account, Read),
+    rule("GET",  "/api/v1/submissions/{id}/receipt", Account, Read),
 
     // The API: scouts
     rule("GET",  "/api/v1/talent", SCOUTS, Read),
@@ -206,7 +214,13 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/v1/challenges/{slug}/publish", ORGANIZERS, Organize),
     rule("POST", "/api/v1/challenges/{slug}/talent-board", ORGANIZERS, Organize),
 
+    rule("POST", "/api/v1/challenges/{slug}/rescore", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/submissions/{id}/cancel", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/submissions/{id}/rescore", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/workers", ORGANIZERS, Organize),
+
     // The API: workers
+    rule("POST", "/api/v1/worker/announcement", Worker, Read),
     rule("POST", "/api/v1/worker/leases", Worker, Read),
     rule("POST", "/api/v1/worker/runs/{run}/heartbeat", Worker, Read),
     rule("POST", "/api/v1/worker/runs/{run}/report", Worker, Read),

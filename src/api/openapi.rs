@@ -8,8 +8,8 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, challenges, datasets, leaderboard, metrics_catalogue, receipts, submissions, talent,
-    worker,
+    account, challenges, datasets, leaderboard, metrics_catalogue, receipts, runs, submissions,
+    talent, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -36,6 +36,10 @@ use crate::http::fault::Fault;
         submissions::create,
         submissions::find,
         receipts::key,
+        receipts::find,
+        runs::cancel,
+        runs::rescore,
+        runs::rescore_phase,
         datasets::list,
         datasets::find,
         datasets::file,
@@ -45,6 +49,8 @@ use crate::http::fault::Fault;
         talent::list,
         talent::find,
         talent::publish,
+        workers::list,
+        worker::announce,
         worker::lease,
         worker::heartbeat,
         worker::report,

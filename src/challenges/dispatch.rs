@@ -23,11 +23,13 @@ use crate::scoring::judge::{Judgement, Outcome, Task};
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::{FileFormat, PredictionFormat};
 use crate::scoring::queue::{self, Abilities, Claim, Lease};
+use crate::scoring::receipt::ReceiptKey;
 use crate::scoring::rule::ScoringRule;
 use crate::scoring::runtimes::OnnxContract;
 use crate::scoring::sandbox::Limits;
 use crate::scoring::verdict::Verdict;
 use crate::scoring::worker::{Assignment, DispatchError, Dispatcher, RunFile, SolutionSpec};
+use crate::scoring::workers::{self, Announcement};
 
 /// What a competitor reads when the platform gave up.
 const GIVEN_UP: &str = "The platform failed to score this submission several times. It does not count; \
@@ -42,6 +44,8 @@ pub struct Dispatch {
     pub storage: Storage,
     /// The time at which scores are stored.
     pub clock: Clock,
+    /// Signs what came of runs.
+    pub receipt_key: Arc<ReceiptKey>,
     /// How long a lease lasts.
     pub lease_seconds: u32,
     /// Woken when this process accepts a submission.
@@ -102,7 +106,7 @@ impl Dispatch {
         abilities: Abilities,
     ) -> Result<Option<Assignment>, RunError> {
         let lease_seconds = self.lease_seconds;
-        let now = self.clock.now();
+        let (now, key) = (self.clock.now(), Arc::clone(&self.receipt_key));
         let able = abilities.clone();
         let waiting = self
             .database
@@ -122,6 +126,7 @@ impl Dispatch {
                         let outcome = Outcome::failed(Verdict::PlatformFault, GIVEN_UP);
                         given_up.push(reports::store(
                             connection,
+                            &key,
                             claim.lease(),
                             &outcome.into(),
                             now,
@@ -180,12 +185,25 @@ impl Dispatch {
         replaced.map(|_| ())
     }
 
+    /// Keeps what a worker of this name says of itself.
+    pub async fn announce(
+        &self,
+        worker: &str,
+        announcement: &Announcement,
+    ) -> Result<(), RunError> {
+        let (worker, announcement) = (worker.to_owned(), announcement.clone());
+        self.database
+            .write(move |connection| workers::announce(connection, &worker, &announcement))
+            .await?;
+        Ok(())
+    }
+
     /// Stores what came of a run, once: the scores, the verdict, the entry.
     pub async fn report(&self, lease: Lease, judgement: Judgement) -> Result<(), RunError> {
-        let now = self.clock.now();
+        let (now, key) = (self.clock.now(), Arc::clone(&self.receipt_key));
         let finished = self
             .database
-            .write(move |connection| reports::store(connection, lease, &judgement, now))
+            .write(move |connection| reports::store(connection, &key, lease, &judgement, now))
             .await?;
         finished.count(now);
         Ok(())
@@ -206,34 +224,42 @@ impl Dispatch {
             .read(move |connection| {
                 let submission_id =
                     queue::submission_of(connection, lease)?.ok_or(RunError::LeaseLost)?;
-                let (submission, solution, features, features_hidden, program): FileKeys =
-                    submissions::table
-                        .inner_join(phases::table)
-                        .filter(submissions::id.eq(submission_id))
-                        .select((
-                            submissions::storage_key,
-                            phases::solution_sha256,
-                            phases::features_sha256,
-                            phases::features_hidden,
-                            phases::program_sha256,
-                        ))
-                        .first(connection)?;
-                Ok(match which {
-                    RunFile::Submission => (Area::Submissions, submission),
-                    RunFile::Solution => (Area::Hidden, solution),
-                    RunFile::Features => (
-                        if features_hidden {
-                            Area::Hidden
-                        } else {
-                            Area::Published
-                        },
-                        features.ok_or(RunError::NoSuchFile)?,
-                    ),
-                    RunFile::Program => (Area::Hidden, program.ok_or(RunError::NoSuchFile)?),
-                })
+                file_of(connection, submission_id, which)
             })
             .await
     }
+}
+
+/// Where one of the files is that a submission's run needs.
+pub(super) fn file_of(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+    which: RunFile,
+) -> Result<(Area, String), RunError> {
+    let (submission, solution, features, features_hidden, program): FileKeys = submissions::table
+        .inner_join(phases::table)
+        .filter(submissions::id.eq(submission_id))
+        .select((
+            submissions::storage_key,
+            phases::solution_sha256,
+            phases::features_sha256,
+            phases::features_hidden,
+            phases::program_sha256,
+        ))
+        .first(connection)?;
+    Ok(match which {
+        RunFile::Submission => (Area::Submissions, submission),
+        RunFile::Solution => (Area::Hidden, solution),
+        RunFile::Features => (
+            if features_hidden {
+                Area::Hidden
+            } else {
+                Area::Published
+            },
+            features.ok_or(RunError::NoSuchFile)?,
+        ),
+        RunFile::Program => (Area::Hidden, program.ok_or(RunError::NoSuchFile)?),
+    })
 }
 
 /// Submission, solution, features and whether those are hidden, program.
@@ -298,10 +324,25 @@ fn assignment(
     )
     .set(submissions::state.eq(SubmissionState::Running))
     .execute(connection)?;
+    assignment_of(
+        connection,
+        claim.submission_id,
+        claim.lease(),
+        lease_seconds,
+    )
+}
+
+/// All that a worker is told of a submission's run.
+pub(super) fn assignment_of(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+    lease: Lease,
+    lease_seconds: u32,
+) -> Result<Assignment, DatabaseError> {
     let row: AssignmentRow = submissions::table
         .inner_join(phases::table)
         .inner_join(challenges::table)
-        .filter(submissions::id.eq(claim.submission_id))
+        .filter(submissions::id.eq(submission_id))
         .select((
             submissions::kind,
             submissions::format,
@@ -318,7 +359,7 @@ fn assignment(
         .first(connection)?;
     let features_format = row.features_format.map(|format| readable(format.parse()));
     Ok(Assignment {
-        lease: claim.lease(),
+        lease,
         lease_seconds,
         task: Task {
             kind: row.kind,
@@ -349,13 +390,19 @@ impl LocalWorker {
     pub fn scratch(data_dir: &Path) -> PathBuf {
         data_dir.join("scratch")
     }
+
+    /// Its name among the workers: that of its machine, since several web nodes may have one each.
+    pub fn name() -> String {
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        format!("server on {}", host.to_string_lossy())
+    }
 }
 
 impl Dispatcher for LocalWorker {
     async fn lease(&self, abilities: &Abilities) -> Result<Option<Assignment>, DispatchError> {
         let leased = self
             .dispatch
-            .lease("server", abilities, self.patience)
+            .lease(&Self::name(), abilities, self.patience)
             .await;
         Ok(leased.map_err(anyhow::Error::from)?)
     }
@@ -380,6 +427,11 @@ impl Dispatcher for LocalWorker {
                 .keep_predictions(lease, ReaderStream::new(file))
                 .await,
         )
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), DispatchError> {
+        let announced = self.dispatch.announce(&Self::name(), announcement).await;
+        Ok(announced.map_err(anyhow::Error::from)?)
     }
 
     async fn report(&self, lease: Lease, judgement: Judgement) -> Result<bool, DispatchError> {

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::challenge::{Phase, PhaseState};
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
@@ -297,64 +298,50 @@ impl FiniteScores {
     }
 }
 
-fn key(score: f64, direction: Direction) -> f64 {
-    match direction {
-        Direction::LowerIsBetter => score,
-        Direction::HigherIsBetter => 0.0 - score,
-    }
-}
-
-/// Lets a scored submission stand for its team if its public score is better than what stands: the
-/// earlier one keeps a tie. Call it in the write transaction that stores the scores, with the team's
-/// row taken.
-pub(super) fn enter(
+/// Lets the best of a team's scored submissions stand for it, or nothing if none is scored any more: the
+/// one with the best public score, of equals the one that was scored first. Whatever was stored before is
+/// not asked, so a score that was taken back or became worse leaves no trace. Call it in the write
+/// transaction that stores the scores, with the team's row taken.
+pub(super) fn recompute_entry(
     connection: &mut DatabaseConnection,
     phase_id: i64,
     team_id: i64,
-    submission_id: i64,
-    scores: FiniteScores,
     direction: Direction,
-    now: DateTime<Utc>,
 ) -> Result<(), DatabaseError> {
-    let standing: Option<f64> = entries::table
-        .find((phase_id, team_id))
-        .select(entries::public_key)
-        .first(connection)
-        .optional()?;
-    let public_key = key(scores.public, direction);
-    let private_key = key(scores.private, direction);
-    let Some(best) = standing else {
-        diesel::insert_into(entries::table)
-            .values((
-                entries::phase_id.eq(phase_id),
-                entries::team_id.eq(team_id),
-                entries::submission_id.eq(submission_id),
-                entries::submission_count.eq(1),
-                entries::scored_at.eq(now.naive_utc()),
-                entries::public_score.eq(scores.public),
-                entries::public_key.eq(public_key),
-                entries::private_score.eq(scores.private),
-                entries::private_key.eq(private_key),
-            ))
-            .execute(connection)?;
-        diesel::update(phases::table.find(phase_id))
-            .set(phases::entry_count.eq(phases::entry_count + 1))
-            .execute(connection)?;
-        return Ok(());
+    // A zero is added so that zero has one sign and ties are ties.
+    let sign = match direction {
+        Direction::LowerIsBetter => "",
+        Direction::HigherIsBetter => "-",
     };
-    diesel::update(entries::table.find((phase_id, team_id)))
-        .set(entries::submission_count.eq(entries::submission_count + 1))
-        .execute(connection)?;
-    if public_key < best {
-        diesel::update(entries::table.find((phase_id, team_id)))
-            .set((
-                entries::submission_id.eq(submission_id),
-                entries::scored_at.eq(now.naive_utc()),
-                entries::public_score.eq(scores.public),
-                entries::public_key.eq(public_key),
-                entries::private_score.eq(scores.private),
-                entries::private_key.eq(private_key),
-            ))
+    let before: i64 = entries::table
+        .filter(entries::phase_id.eq(phase_id))
+        .filter(entries::team_id.eq(team_id))
+        .count()
+        .get_result(connection)?;
+    let stands = diesel::sql_query(format!(
+        "INSERT INTO entries (phase_id, team_id, submission_id, submission_count, scored_at, \
+                              public_score, public_key, private_score, private_key) \
+         SELECT phase_id, team_id, id, COUNT(*) OVER (), scored_at, \
+                public_score, 0.0 + ({sign}public_score), private_score, 0.0 + ({sign}private_score) \
+         FROM submissions \
+         WHERE phase_id = $1 AND team_id = $2 AND state = 'scored' \
+         ORDER BY 7, scored_at, id LIMIT 1 \
+         ON CONFLICT (phase_id, team_id) DO UPDATE SET \
+             submission_id = excluded.submission_id, submission_count = excluded.submission_count, \
+             scored_at = excluded.scored_at, public_score = excluded.public_score, \
+             public_key = excluded.public_key, private_score = excluded.private_score, \
+             private_key = excluded.private_key"
+    ))
+    .bind::<BigInt, _>(phase_id)
+    .bind::<BigInt, _>(team_id)
+    .execute(connection)?;
+    if stands == 0 {
+        diesel::delete(entries::table.find((phase_id, team_id))).execute(connection)?;
+    }
+    let change = i64::from(stands > 0) - before;
+    if change != 0 {
+        diesel::update(phases::table.find(phase_id))
+            .set(phases::entry_count.eq(phases::entry_count + change))
             .execute(connection)?;
     }
     Ok(())

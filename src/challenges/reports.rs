@@ -6,12 +6,14 @@ use diesel::prelude::*;
 use super::challenge::readable;
 use super::dispatch::RunError;
 use super::leaderboard::{self, FiniteScores};
+use super::receipts;
 use super::submissions::SubmissionState;
 use crate::platform::database::{DatabaseConnection, DatabaseError};
 use crate::platform::schema::{phases, run_logs, submissions, teams};
 use crate::scoring::judge::{Judgement, Outcome};
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::queue::{self, Lease};
+use crate::scoring::receipt::ReceiptKey;
 use crate::scoring::rule::ScoringRule;
 use crate::scoring::verdict::Verdict;
 
@@ -36,9 +38,23 @@ impl Finished {
 const WITHHELD: &str = "The features of this phase are hidden, so what your code printed, and what exactly was \
                         wrong with its predictions, is not shown. Try it on features of your own first.";
 
-/// The transaction that ends a run. Refuses, and stores nothing, unless the lease is the newest.
+#[derive(Queryable)]
+struct Reported {
+    phase_id: i64,
+    team_id: i64,
+    kind: SubmissionKind,
+    metric: String,
+    features_hidden: bool,
+    state: SubmissionState,
+    received_at: NaiveDateTime,
+    scored_at: Option<NaiveDateTime>,
+}
+
+/// The transaction that ends a run. Refuses, and stores nothing, unless the lease is the newest. What is
+/// scored anew and comes to no judgement keeps what it had.
 pub(super) fn store(
     connection: &mut DatabaseConnection,
+    key: &ReceiptKey,
     lease: Lease,
     judgement: &Judgement,
     now: DateTime<Utc>,
@@ -47,8 +63,7 @@ pub(super) fn store(
     if !queue::finish(connection, lease)? {
         return Err(RunError::LeaseLost);
     }
-    type Row = (i64, i64, SubmissionKind, String, bool, NaiveDateTime);
-    let (phase_id, team_id, kind, metric, features_hidden, received_at): Row = submissions::table
+    let before: Reported = submissions::table
         .inner_join(phases::table)
         .filter(submissions::id.eq(submission_id))
         .select((
@@ -57,77 +72,73 @@ pub(super) fn store(
             submissions::kind,
             phases::metric,
             phases::features_hidden,
+            submissions::state,
             submissions::received_at,
+            submissions::scored_at,
         ))
         .first(connection)?;
-    diesel::update(teams::table.find(team_id))
+    diesel::update(teams::table.find(before.team_id))
         .set(teams::revision.eq(teams::revision + 1))
         .execute(connection)?;
-    let verdict = match &judgement.outcome {
-        Outcome::Scored { public, private } => match FiniteScores::new(*public, *private) {
-            Some(scores) => {
-                diesel::update(submissions::table.find(submission_id))
-                    .set((
-                        submissions::state.eq(SubmissionState::Scored),
-                        submissions::verdict.eq(Verdict::Ok),
-                        submissions::scored_at.eq(now.naive_utc()),
-                        submissions::public_score.eq(scores.public()),
-                        submissions::private_score.eq(scores.private()),
-                    ))
-                    .execute(connection)?;
-                let rule: ScoringRule = readable(metric.parse())?;
-                leaderboard::enter(
-                    connection,
-                    phase_id,
-                    team_id,
-                    submission_id,
-                    scores,
-                    rule.direction(),
-                    now,
-                )?;
-                Verdict::Ok
-            }
-            None => {
-                let reason = "The metric has no finite value for these predictions.";
-                let failure = Failure {
-                    verdict: Verdict::Invalid,
-                    kind,
-                    reason,
-                    line: None,
-                    column: None,
-                };
-                fail(connection, submission_id, &failure)?
-            }
-        },
-        Outcome::Failed {
-            verdict,
-            reason,
-            line,
-            column,
-        } => {
-            if *verdict == Verdict::PlatformFault {
-                tracing::error!(submission_id, reason, "a submission could not be scored");
-            }
-            // A limit's or a rejected file's reason is ours alone; these two quote the submission.
-            let quotes = matches!(verdict, Verdict::RuntimeError | Verdict::Invalid);
-            let withheld = quotes && features_hidden && kind.is_model();
-            let failure = Failure {
-                verdict: *verdict,
-                kind,
-                reason: if withheld { WITHHELD } else { reason },
-                line: line
-                    .filter(|_| !withheld)
-                    .and_then(|line| i64::try_from(line).ok()),
-                column: column.as_deref().filter(|_| !withheld),
-            };
-            fail(connection, submission_id, &failure)?
-        }
+    let outcome = finite(&judgement.outcome);
+    let finished = Finished {
+        verdict: outcome.verdict(),
+        received_at: before.received_at.and_utc(),
     };
+    if finished.verdict == Verdict::PlatformFault {
+        tracing::error!(submission_id, ?outcome, "a submission could not be scored");
+    }
+    let had_a_score = before.state == SubmissionState::Scored;
+    if had_a_score && !finished.verdict.is_judged() {
+        return Ok(finished);
+    }
+    let scores = match &outcome {
+        Outcome::Scored { public, private } => FiniteScores::new(*public, *private),
+        Outcome::Failed { .. } => None,
+    };
+    match scores {
+        None => fail(connection, submission_id, &before, &outcome)?,
+        Some(scores) => {
+            // Scored anew it keeps its time, so that the order of the workers decides no tie.
+            let scored_at = before.scored_at.unwrap_or(now.naive_utc());
+            diesel::update(submissions::table.find(submission_id))
+                .set((
+                    submissions::state.eq(SubmissionState::Scored),
+                    submissions::verdict.eq(Verdict::Ok),
+                    submissions::scored_at.eq(scored_at),
+                    submissions::public_score.eq(scores.public()),
+                    submissions::private_score.eq(scores.private()),
+                ))
+                .execute(connection)?;
+        }
+    }
+    if had_a_score || scores.is_some() {
+        let rule: ScoringRule = readable(before.metric.parse())?;
+        let (phase_id, team_id) = (before.phase_id, before.team_id);
+        leaderboard::recompute_entry(connection, phase_id, team_id, rule.direction())?;
+    }
     keep_account(connection, submission_id, judgement)?;
-    Ok(Finished {
+    let verdict = (finished.verdict, scores);
+    receipts::issue(
+        connection,
+        key,
+        (lease, submission_id),
+        judgement,
         verdict,
-        received_at: received_at.and_utc(),
-    })
+        now,
+    )?;
+    Ok(finished)
+}
+
+/// The same outcome, but for scores that are no numbers: those are not any (law 4).
+fn finite(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Scored { public, private } if FiniteScores::new(*public, *private).is_none() => {
+            let reason = "The metric has no finite value for these predictions.";
+            Outcome::failed(Verdict::Invalid, reason)
+        }
+        outcome => outcome.clone(),
+    }
 }
 
 /// Keeps what a run used and printed. Who may see the logs, the submission's page decides.
@@ -166,33 +177,41 @@ fn keep_account(
     Ok(())
 }
 
-/// Why a submission has no score.
-struct Failure<'a> {
-    verdict: Verdict,
-    kind: SubmissionKind,
-    reason: &'a str,
-    line: Option<i64>,
-    column: Option<&'a str>,
-}
-
 /// Ends a submission without a score. It gives its place of the limits back, whoever's fault it was,
 /// unless a model was run: each such run tells a bit of the hidden features, so they must not be
 /// without number.
 fn fail(
     connection: &mut DatabaseConnection,
     submission_id: i64,
-    failure: &Failure<'_>,
-) -> Result<Verdict, DatabaseError> {
-    let was_run = failure.kind.is_model() && failure.verdict != Verdict::Rejected;
+    before: &Reported,
+    outcome: &Outcome,
+) -> Result<(), DatabaseError> {
+    let Outcome::Failed {
+        verdict,
+        reason,
+        line,
+        column,
+    } = outcome
+    else {
+        return Ok(());
+    };
+    // A limit's or a rejected file's reason is ours alone; these two quote the submission.
+    let quotes = matches!(verdict, Verdict::RuntimeError | Verdict::Invalid);
+    let withheld = quotes && before.features_hidden && before.kind.is_model();
+    let line = line.and_then(|line| i64::try_from(line).ok());
+    let was_run = before.kind.is_model() && *verdict != Verdict::Rejected;
     diesel::update(submissions::table.find(submission_id))
         .set((
             submissions::state.eq(SubmissionState::Failed),
-            submissions::counts.eq(was_run && failure.verdict.is_competitors()),
-            submissions::verdict.eq(failure.verdict),
-            submissions::reason.eq(failure.reason),
-            submissions::error_line.eq(failure.line),
-            submissions::error_column.eq(failure.column),
+            submissions::counts.eq(was_run && verdict.is_competitors()),
+            submissions::verdict.eq(*verdict),
+            submissions::reason.eq(if withheld { WITHHELD } else { reason }),
+            submissions::error_line.eq(line.filter(|_| !withheld)),
+            submissions::error_column.eq(column.as_deref().filter(|_| !withheld)),
+            submissions::scored_at.eq(None::<NaiveDateTime>),
+            submissions::public_score.eq(None::<f64>),
+            submissions::private_score.eq(None::<f64>),
         ))
         .execute(connection)?;
-    Ok(failure.verdict)
+    Ok(())
 }

@@ -185,9 +185,15 @@ impl Admission {
     }
 
     fn demand(&self, kind: SubmissionKind) -> Demand {
+        let needs_sandbox = kind.is_model() || self.phase.metric.program().is_some();
         Demand {
             kind,
-            needs_sandbox: kind.is_model() || self.phase.metric.program().is_some(),
+            needs_sandbox,
+            memory_bytes: if needs_sandbox {
+                self.challenge.run_limits.memory_bytes
+            } else {
+                0
+            },
         }
     }
 }

@@ -13,6 +13,7 @@ use super::settings::{self, Settings};
 use crate::challenges::challenge::{self, ChallengeError, Listed, current_phase};
 use crate::challenges::draft::ChallengeDraft;
 use crate::challenges::posting::{self, ChallengeFiles};
+use crate::challenges::runs::{self, RunActError};
 use crate::http::state::State;
 
 /// How many lines of a list are asked for at once.
@@ -32,6 +33,19 @@ pub enum ChallengeCommand {
         /// Its organizer, or an admin
         #[arg(long, value_name = "USER")]
         owner: String,
+    },
+    /// Score all submissions of a phase anew
+    ///
+    /// Every submission that has a score is judged again, and those that the platform failed at are tried
+    /// again: after a mended solution or a new version, for example. Scores stay visible until they are
+    /// replaced. Asked again while it is under way, it says how far it is and adds nothing.
+    #[command(after_help = "Example:\n  paddock challenge rescore lap-times --phase Final")]
+    Rescore {
+        /// Its address
+        slug: String,
+        /// The phase [default: the one that matters now]
+        #[arg(long, value_name = "NAME")]
+        phase: Option<String>,
     },
     /// List the challenges, drafts included
     #[command(after_help = "Example:\n  paddock challenge list")]
@@ -75,6 +89,7 @@ pub async fn run(settings: &Settings, command: ChallengeCommand) -> anyhow::Resu
     match command {
         ChallengeCommand::Create(arguments) => create(settings, arguments).await,
         ChallengeCommand::Publish { slug, owner } => publish(&settings.open()?, slug, &owner).await,
+        ChallengeCommand::Rescore { slug, phase } => rescore(&settings.open()?, slug, phase).await,
         ChallengeCommand::List => list(&settings.open()?).await,
         ChallengeCommand::Score(arguments) => super::score::run(arguments),
     }
@@ -180,6 +195,25 @@ async fn publish(state: &State, slug: String, owner: &str) -> anyhow::Result<()>
         "Published {}/challenges/{slug}",
         state.config.public_url()
     ))?;
+    Ok(())
+}
+
+async fn rescore(state: &State, slug: String, phase: Option<String>) -> anyhow::Result<()> {
+    let now = state.clock.now();
+    let asked = slug.clone();
+    let rescoring = state
+        .database
+        .write(move |connection| runs::rescore(connection, now, None, &asked, phase.as_deref()))
+        .await
+        .map_err(|error: RunActError| error)?;
+    let total = rescoring.total;
+    output::line(match rescoring.since == now {
+        true => format!("Scoring {total} submissions of {slug} anew"),
+        false => format!(
+            "Scoring {total} submissions of {slug} anew is under way; {} are done",
+            rescoring.done
+        ),
+    })?;
     Ok(())
 }
 

@@ -3,14 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, bail};
 use clap::Args;
 use serde::Deserialize;
 
 use super::output;
 use super::settings::Settings;
+use crate::challenges::dispatch::LocalWorker;
+use crate::challenges::receipts;
+use crate::challenges::replay::replay;
+use crate::http::state::State;
+use crate::platform::database::DatabaseError;
+use crate::scoring::judge::Judge;
 use crate::scoring::receipt::canonical::shortest;
-use crate::scoring::receipt::{Content, PublicKey, Receipt, SignedReceipt, verify};
+use crate::scoring::receipt::{Content, PublicKey, Receipt, SignedReceipt, differences, verify};
 
 /// Check a receipt: who signed it, and whether anything was changed since
 ///
@@ -20,19 +26,23 @@ use crate::scoring::receipt::{Content, PublicKey, Receipt, SignedReceipt, verify
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     paddock verify receipt.json --server https://paddock.example\n  \
-    paddock verify receipt.json --public-key paddock.pem")]
+    paddock verify receipt.json --public-key paddock.pem\n  \
+    paddock verify receipt.json --replay --config /etc/paddock.toml")]
 pub struct VerifyArguments {
     /// The receipt, as downloaded
     receipt: PathBuf,
     /// The key that must have signed it: a file (PEM or hexadecimal digits), or the 64 digits themselves
     #[arg(long, value_name = "FILE|HEX", conflicts_with = "server")]
     public_key: Option<String>,
+    /// Run the submission again, with this machine's database, store and sandbox, and compare
+    #[arg(long)]
+    replay: bool,
     /// The server whose key must have signed it
     #[arg(long, value_name = "URL")]
     server: Option<String>,
 }
 
-pub async fn run(_settings: &Settings, arguments: VerifyArguments) -> anyhow::Result<()> {
+pub async fn run(settings: &Settings, arguments: VerifyArguments) -> anyhow::Result<()> {
     let path = &arguments.receipt;
     let document = std::fs::read_to_string(path)
         .with_context(|| format!("{} cannot be read", path.display()))?;
@@ -41,11 +51,82 @@ pub async fn run(_settings: &Settings, arguments: VerifyArguments) -> anyhow::Re
         (None, Some(server)) => Some(Trusted::served_by(server).await?),
         (None, None) => None,
     };
-    let signed = verify(&document, trusted.as_ref().map(|trusted| trusted.key))
-        .map_err(|problem| anyhow!("NOT VALID: {problem}"))?;
+    let state = match arguments.replay {
+        true => Some(settings.open()?),
+        false => None,
+    };
+    let checked = verify(&document, trusted.as_ref().map(|trusted| trusted.key));
+    let signed = match (checked, &state) {
+        (Ok(signed), _) => signed,
+        (Err(problem), Some(state)) => {
+            let changed = changed_fields(state, &document).await?;
+            bail!("NOT VALID: {problem}{changed}");
+        }
+        (Err(problem), None) => bail!("NOT VALID: {problem}"),
+    };
     output::line("VALID: this receipt is what was signed.\n")?;
     describe(&signed)?;
-    explain(&signed, trusted.as_ref())?;
+    explain(&signed, trusted.as_ref(), arguments.replay)?;
+    match state {
+        Some(state) => run_again(&state, &signed).await,
+        None => Ok(()),
+    }
+}
+
+/// Which fields of a receipt that is not valid differ from the one that the database keeps, as the end of
+/// a sentence.
+async fn changed_fields(state: &State, document: &str) -> anyhow::Result<String> {
+    let Ok(shown) = serde_json::from_str::<SignedReceipt>(document) else {
+        return Ok(String::new());
+    };
+    let id = shown.receipt.submission.id;
+    let kept = state
+        .database
+        .read(move |connection| receipts::newest(connection, id))
+        .await
+        .map_err(|error: DatabaseError| error)?;
+    let Some(kept) = kept else {
+        return Ok(format!(
+            "; this database keeps no receipt of submission {id}"
+        ));
+    };
+    let fields = differences(&shown.receipt, &kept.shown(false).receipt);
+    Ok(match fields.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; it differs from the receipt that this database keeps in {}",
+            fields.join(", ")
+        ),
+    })
+}
+
+/// Scores the submission again and prints what agrees.
+async fn run_again(state: &State, signed: &SignedReceipt) -> anyhow::Result<()> {
+    let scratch = LocalWorker::scratch(&state.config.data_dir);
+    let judge = Judge::of_machine(&state.config, scratch.clone());
+    let found = replay(&state.database, &state.storage, judge, scratch, signed).await?;
+    output::line("\nReplayed on this machine")?;
+    let rows: Vec<[String; 4]> = found
+        .iter()
+        .map(|one| {
+            let agrees = match (one.agrees, one.decides) {
+                (true, _) => "yes",
+                (false, true) => "NO",
+                (false, false) => "differs",
+            };
+            [one.what, &one.receipt, &one.here, agrees].map(str::to_owned)
+        })
+        .collect();
+    output::table(["WHAT", "RECEIPT", "HERE", "AGREES"], &rows)?;
+    let refuted: Vec<&str> = found
+        .iter()
+        .filter(|one| one.decides && !one.agrees)
+        .map(|one| one.what)
+        .collect();
+    if !refuted.is_empty() {
+        bail!("the replay does not agree in: {}", refuted.join(", "));
+    }
+    output::line("\nThe replay came to the same verdict and, bit by bit, to the same scores.")?;
     Ok(())
 }
 
@@ -182,7 +263,11 @@ fn named(content: &Content) -> String {
 }
 
 /// What follows from the signature, and what does not.
-fn explain(signed: &SignedReceipt, trusted: Option<&Trusted>) -> std::io::Result<()> {
+fn explain(
+    signed: &SignedReceipt,
+    trusted: Option<&Trusted>,
+    is_replayed: bool,
+) -> std::io::Result<()> {
     let key = &signed.public_key;
     let mut proven = vec![format!(
         "Every field above is as the holder of the key {key} signed it."
@@ -208,10 +293,12 @@ fn explain(signed: &SignedReceipt, trusted: Option<&Trusted>) -> std::io::Result
     open.push(
         "That a file which you hold is the submission. Compare its SHA-256: sha256sum FILE.".into(),
     );
-    open.push(
-        "That the score is right. Whoever holds the database and the store can run it again: --replay."
-            .into(),
-    );
+    if !is_replayed {
+        open.push(
+            "That the score is right. Whoever holds the database and the store can run it again: --replay."
+                .into(),
+        );
+    }
     for (title, sentences) in [("Proven", proven), ("Not proven", open)] {
         output::line(format!("\n{title}"))?;
         for sentence in sentences {

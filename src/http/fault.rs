@@ -13,6 +13,7 @@ use crate::accounts::users::AccountError;
 use crate::challenges::challenge::ChallengeError;
 use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
+use crate::challenges::runs::RunActError;
 use crate::challenges::submissions::SubmitError;
 use crate::datasets::publish::PublishError;
 use crate::platform::database::DatabaseError;
@@ -242,6 +243,19 @@ impl From<BoardError> for Fault {
             BoardError::Unreadable(_) => Self::internal(text),
             BoardError::Storage(error) => error.into(),
             BoardError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<RunActError> for Fault {
+    fn from(error: RunActError) -> Self {
+        match error {
+            RunActError::NotFound(_) => Self::not_found(error.to_string()),
+            RunActError::NothingToCancel(_) => {
+                Self::new(StatusCode::CONFLICT, "nothing_to_cancel", error.to_string())
+            }
+            RunActError::Challenge(error) => error.into(),
+            RunActError::Database(error) => error.into(),
         }
     }
 }

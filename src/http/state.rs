@@ -54,6 +54,7 @@ impl State {
             database: database.clone(),
             storage: storage.clone(),
             clock: clock.clone(),
+            receipt_key: Arc::clone(&receipt_key),
             lease_seconds: config.lease_seconds,
             arrivals: Arc::new(Notify::new()),
         };

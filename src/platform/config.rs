@@ -39,6 +39,12 @@ pub struct Config {
     pub sandbox_uid_base: u32,
     /// Where `paddock runtime build` puts what models run with. Empty: a folder in `data_dir`.
     pub runtimes_dir: PathBuf,
+    /// The kinds of submission that this machine's workers take, with commas between, as in
+    /// `predictions,python`. Empty: all.
+    pub worker_kinds: String,
+    /// The most memory that one run may ask for, in MiB; runs that may use more are left to other
+    /// workers. 0: all that the machine has.
+    pub worker_memory_mb: u64,
     /// Seconds after which a run whose worker fell silent is taken by another.
     pub lease_seconds: u32,
     /// Days after which an unused session ends.
@@ -90,6 +96,8 @@ impl Default for Config {
             sandbox_cgroup: CgroupSetting::Auto,
             sandbox_uid_base: 3_000_000,
             runtimes_dir: PathBuf::new(),
+            worker_kinds: String::new(),
+            worker_memory_mb: 0,
             lease_seconds: 60,
             session_days: 14,
             sign_in_per_minute: 20,

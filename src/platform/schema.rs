@@ -218,6 +218,7 @@ diesel::table! {
         kind -> Text,
         needs_sandbox -> Bool,
         rescore -> Bool,
+        memory_bytes -> BigInt,
     }
 }
 

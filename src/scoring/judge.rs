@@ -151,6 +151,9 @@ pub enum CannotJudge {
     /// The sandbox cannot be sealed here.
     #[error("the sandbox refused: {0}")]
     Refused(String),
+    /// What the submission runs with is not installed here.
+    #[error("{0}")]
+    NotInstalled(#[from] runtimes::MissingRuntime),
     /// A file of the run is not there.
     #[error("the run's {0} is missing")]
     Missing(&'static str),
@@ -320,7 +323,7 @@ impl Judge {
                 )
             }
         };
-        let payload = payload.map_err(|missing| CannotJudge::Refused(missing.to_string()))?;
+        let payload = payload?;
         self.run(&payload, &task.limits, predictions, cancelled)
             .map(Ok)
     }

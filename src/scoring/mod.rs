@@ -27,3 +27,4 @@ pub mod sandbox;
 pub mod solution;
 pub mod verdict;
 pub mod worker;
+pub mod workers;

@@ -6,6 +6,7 @@
 //! refused (law 2). Claiming is one short transaction; none stays open while a run is carried out.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Text, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,8 @@ pub struct Demand {
     pub kind: SubmissionKind,
     /// Whether something is run in a sandbox: a model, or the organizer's scoring program.
     pub needs_sandbox: bool,
+    /// The memory that it may use, in bytes; 0 where nothing is run.
+    pub memory_bytes: u64,
 }
 
 /// What a worker can carry out.
@@ -79,6 +82,8 @@ pub struct Abilities {
     pub kinds: Vec<SubmissionKind>,
     /// Whether it can seal a sandbox.
     pub sandbox: bool,
+    /// The most memory that one run may ask for, in bytes.
+    pub memory_bytes: u64,
 }
 
 impl Abilities {
@@ -87,6 +92,7 @@ impl Abilities {
         Self {
             kinds: vec![SubmissionKind::Predictions],
             sandbox: false,
+            memory_bytes: 0,
         }
     }
 
@@ -104,7 +110,7 @@ impl Abilities {
             kinds => format!("kind IN ({})", kinds.join(", ")),
         };
         if self.sandbox {
-            kinds
+            format!("{kinds} AND memory_bytes <= {}", whole(self.memory_bytes))
         } else {
             format!("{kinds} AND needs_sandbox = FALSE")
         }
@@ -123,6 +129,7 @@ pub fn enqueue(
             runs::submission_id.eq(submission_id),
             runs::kind.eq(demand.kind),
             runs::needs_sandbox.eq(demand.needs_sandbox),
+            runs::memory_bytes.eq(whole(demand.memory_bytes)),
             runs::state.eq(RunState::Queued),
             runs::queued_at.eq(now.naive_utc()),
         ))
@@ -130,8 +137,13 @@ pub fn enqueue(
     Ok(())
 }
 
+fn whole(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
 /// Claims the run that waits longest among those that the worker can carry out: first those whose
-/// lease ended without a report, then new ones. Call it in a write transaction.
+/// lease ended without a report, then new ones, then those that an organizer wants scored anew, so that
+/// nobody waits for these. Call it in a write transaction.
 pub fn claim(
     connection: &mut DatabaseConnection,
     worker: &str,
@@ -151,6 +163,7 @@ pub fn claim(
             "state = 'leased' AND lease_expires_at < $2",
             "lease_expires_at, id",
         ),
+        ("state = 'queued' AND rescore = FALSE", "queued_at, id"),
         ("state = 'queued'", "queued_at, id"),
     ] {
         let claimed = diesel::sql_query(format!(
@@ -198,6 +211,26 @@ pub fn finish(connection: &mut DatabaseConnection, lease: Lease) -> Result<bool,
     Ok(finished == 1)
 }
 
+/// Ends every run of a submission that waits or is under way, whoever has it: from then on its lease
+/// is refused. False where there was none.
+pub fn end_all(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+) -> Result<bool, DatabaseError> {
+    let now = database_now(connection)?;
+    let ended = diesel::update(
+        runs::table
+            .filter(runs::submission_id.eq(submission_id))
+            .filter(runs::state.ne(RunState::Finished)),
+    )
+    .set((
+        runs::state.eq(RunState::Finished),
+        runs::finished_at.eq(now.naive_utc()),
+    ))
+    .execute(connection)?;
+    Ok(ended > 0)
+}
+
 /// The submission of a run, if the lease is the newest.
 pub fn submission_of(
     connection: &mut DatabaseConnection,
@@ -226,6 +259,22 @@ pub fn waiting(connection: &mut DatabaseConnection) -> Result<i64, DatabaseError
         .filter(runs::state.eq(RunState::Queued))
         .count()
         .get_result(connection)?)
+}
+
+/// How many runs of each kind wait for a worker.
+pub fn waiting_by_kind(
+    connection: &mut DatabaseConnection,
+) -> Result<Vec<(SubmissionKind, i64)>, DatabaseError> {
+    let counted: Vec<(SubmissionKind, i64)> = runs::table
+        .filter(runs::state.eq(RunState::Queued))
+        .group_by(runs::kind)
+        .select((runs::kind, count_star()))
+        .load(connection)?;
+    let waiting = |kind: SubmissionKind| {
+        let found = counted.iter().find(|(known, _)| *known == kind);
+        (kind, found.map_or(0, |(_, count)| *count))
+    };
+    Ok(SubmissionKind::ALL.iter().copied().map(waiting).collect())
 }
 
 /// Whether there is anything for a worker to claim: a look that takes no lock.

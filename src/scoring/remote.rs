@@ -12,6 +12,7 @@ use tokio_util::io::ReaderStream;
 use super::judge::Judgement;
 use super::queue::{Abilities, Lease};
 use super::worker::{Assignment, DispatchError, Dispatcher, RunFile};
+use super::workers::Announcement;
 
 /// How long the server lets an idle worker wait for a run before it answers that there is none.
 pub const LEASE_WAIT: Duration = Duration::from_secs(20);
@@ -115,6 +116,12 @@ impl Dispatcher for RemoteServer {
         let body = reqwest::Body::wrap_stream(ReaderStream::new(file));
         let request = self.client.put(self.run(lease, "predictions")).body(body);
         Ok(self.as_holder(request).await?)
+    }
+
+    async fn announce(&self, announcement: &Announcement) -> Result<(), DispatchError> {
+        let request = self.client.post(format!("{}/announcement", self.api));
+        self.as_holder(request.json(announcement)).await?;
+        Ok(())
     }
 
     async fn report(&self, lease: Lease, judgement: Judgement) -> Result<bool, DispatchError> {

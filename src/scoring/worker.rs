@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use serde::{Deserialize, Serialize};
@@ -19,12 +19,16 @@ use super::kind::SubmissionKind;
 use super::queue::{Abilities, Lease};
 use super::solution::{Solution, SolutionError, SolutionFormat};
 use super::verdict::Verdict;
+use super::workers::{ANNOUNCE_EVERY, Announcement, machine_memory};
 
 /// How many parsed solutions a worker keeps: a contest's phases are few, and each stays warm.
 const SOLUTIONS_KEPT: usize = 4;
 
 /// How many of the features and scoring programs it keeps.
 const FILES_KEPT: usize = 8;
+
+/// How long a worker that ends waits for its goodbye to be heard.
+const GOODBYE: Duration = Duration::from_secs(3);
 
 /// How a phase's solution is read and which of its rows are public.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -137,6 +141,11 @@ pub trait Dispatcher: Send + Sync + 'static {
         lease: Lease,
         judgement: Judgement,
     ) -> impl Future<Output = Result<bool, DispatchError>> + Send;
+    /// Says how the worker is.
+    fn announce(
+        &self,
+        announcement: &Announcement,
+    ) -> impl Future<Output = Result<(), DispatchError>> + Send;
 }
 
 /// A solution that a worker keeps: parsed, and for scoring programs the file that it was read from.
@@ -153,15 +162,55 @@ pub struct Worker<D> {
     kinds: Vec<SubmissionKind>,
     /// Set once a sandbox failed that could be sealed before: models are for others from then on.
     unable: AtomicBool,
+    memory_bytes: u64,
+    tally: Tally,
     solutions: Cache<KeptSolution>,
     files: Cache<NamedTempFile>,
 }
 
+/// What a worker has done since it started.
+struct Tally {
+    started: Instant,
+    running: AtomicU32,
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// Counts a run as under way for as long as it lives.
+struct UnderWay<'a>(&'a AtomicU32);
+
+impl<'a> UnderWay<'a> {
+    fn begin(running: &'a AtomicU32) -> Self {
+        running.fetch_add(1, Ordering::Relaxed);
+        Self(running)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl<D: Dispatcher> Worker<D> {
     /// A worker that takes these kinds of submission and keeps files of the run at hand in `scratch`.
-    /// Where the judge has no sandbox, only what needs none is taken.
-    pub fn new(dispatcher: D, judge: Judge, kinds: Vec<SubmissionKind>, scratch: PathBuf) -> Self {
+    /// Where the judge has no sandbox, only what needs none is taken, and of the kinds only those that
+    /// something is installed for.
+    pub fn new(
+        dispatcher: D,
+        judge: Judge,
+        mut kinds: Vec<SubmissionKind>,
+        scratch: PathBuf,
+    ) -> Self {
+        kinds.retain(|kind| judge.runtimes().can_run(*kind).is_ok());
         Self {
+            memory_bytes: machine_memory(),
+            tally: Tally {
+                started: Instant::now(),
+                running: AtomicU32::new(0),
+                done: AtomicU64::new(0),
+                failed: AtomicU64::new(0),
+            },
             dispatcher,
             judge,
             scratch,
@@ -172,17 +221,83 @@ impl<D: Dispatcher> Worker<D> {
         }
     }
 
+    /// Takes only runs that may use at most this much memory, in bytes, instead of all of the machine's.
+    pub fn with_memory(mut self, bytes: u64) -> Self {
+        self.memory_bytes = bytes;
+        self
+    }
+
     /// What it can carry out now.
     pub fn abilities(&self) -> Abilities {
         Abilities {
             kinds: self.kinds.clone(),
-            sandbox: self.judge.refusal().is_none() && !self.unable.load(Ordering::Relaxed),
+            sandbox: self.sandbox_problem().is_none(),
+            memory_bytes: self.memory_bytes,
+        }
+    }
+
+    fn sandbox_problem(&self) -> Option<String> {
+        if self.unable.load(Ordering::Relaxed) {
+            return Some(
+                "the sandbox refused a run; `paddock sandbox check` says why, then start the worker again"
+                    .into(),
+            );
+        }
+        self.judge.refusal().map(ToString::to_string)
+    }
+
+    /// What it says of itself.
+    fn announcement(&self, concurrency: usize, draining: bool) -> Announcement {
+        Announcement {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            kinds: self.kinds.clone(),
+            concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
+            running: self.tally.running.load(Ordering::Relaxed),
+            memory_bytes: self.memory_bytes,
+            runtime: self.judge.runtimes().version().map(str::to_owned),
+            sandbox_problem: self.sandbox_problem(),
+            draining,
+            runs_done: self.tally.done.load(Ordering::Relaxed),
+            runs_failed: self.tally.failed.load(Ordering::Relaxed),
+            seconds_up: self.tally.started.elapsed().as_secs(),
+        }
+    }
+
+    /// Says how it is until it has ended, at once when it begins to drain, and a last time then.
+    async fn keep_announcing(
+        self: Arc<Self>,
+        concurrency: usize,
+        draining: CancellationToken,
+        ended: CancellationToken,
+    ) {
+        loop {
+            let announcement = self.announcement(concurrency, draining.is_cancelled());
+            if let Err(error) = self.dispatcher.announce(&announcement).await {
+                tracing::warn!(%error, "this worker could not say how it is");
+            }
+            tokio::select! {
+                () = ended.cancelled() => break,
+                () = draining.cancelled(), if !announcement.draining => {}
+                () = tokio::time::sleep(ANNOUNCE_EVERY) => {}
+            }
+        }
+        let goodbye = self.announcement(concurrency, true);
+        let said = tokio::time::timeout(GOODBYE, self.dispatcher.announce(&goodbye)).await;
+        if !matches!(said, Ok(Ok(()))) {
+            tracing::warn!("nobody heard this worker say goodbye");
         }
     }
 
     /// Carries runs out, `concurrency` at once, until told to stop; then finishes what it has begun.
     pub async fn run(self, concurrency: usize, stop: CancellationToken) {
+        if concurrency == 0 {
+            return;
+        }
         let worker = Arc::new(self);
+        let ended = CancellationToken::new();
+        let announcing =
+            Arc::clone(&worker).keep_announcing(concurrency, stop.clone(), ended.clone());
+        let announcing = tokio::spawn(announcing);
         let lanes: Vec<_> = (0..concurrency)
             .map(|_| tokio::spawn(Arc::clone(&worker).lane(stop.clone())))
             .collect();
@@ -190,6 +305,10 @@ impl<D: Dispatcher> Worker<D> {
             if let Err(error) = lane.await {
                 tracing::error!(%error, "a worker's lane ended by a panic");
             }
+        }
+        ended.cancel();
+        if let Err(error) = announcing.await {
+            tracing::error!(%error, "a worker's announcements ended by a panic");
         }
     }
 
@@ -232,6 +351,7 @@ impl<D: Dispatcher> Worker<D> {
 
     async fn carry_out(self: &Arc<Self>, assignment: Assignment) {
         let lease = assignment.lease;
+        let _under_way = UnderWay::begin(&self.tally.running);
         let judgement = tokio::select! {
             judgement = self.judge(&assignment) => judgement,
             () = self.keep_lease(&assignment) => {
@@ -244,12 +364,20 @@ impl<D: Dispatcher> Worker<D> {
             Err(error) => {
                 // Without a report the lease runs out and the run is taken again, here or elsewhere.
                 tracing::error!(?lease, %error, "a run could not be carried out");
+                self.tally.failed.fetch_add(1, Ordering::Relaxed);
                 return;
             }
         };
+        let counter = match judgement.outcome.verdict().is_judged() {
+            true => &self.tally.done,
+            false => &self.tally.failed,
+        };
         for attempt in 0..5_u32 {
             match self.dispatcher.report(lease, judgement.clone()).await {
-                Ok(true) => return,
+                Ok(true) => {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
                 Ok(false) => {
                     tracing::warn!(?lease, "the report came too late and was dropped");
                     return;

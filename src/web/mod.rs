@@ -16,6 +16,7 @@ mod console;
 mod datasets;
 mod home;
 mod leaderboard;
+mod receipts;
 mod submissions;
 mod talent;
 
@@ -29,6 +30,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(accounts::configure)
         .configure(challenges::configure)
         .configure(submissions::configure)
+        .configure(receipts::configure)
         .configure(leaderboard::configure)
         .configure(datasets::configure)
         .configure(talent::configure)

@@ -11,9 +11,11 @@ pub mod leaderboard;
 pub mod metrics_catalogue;
 mod paging;
 pub mod receipts;
+pub mod runs;
 pub mod submissions;
 pub mod talent;
 pub mod worker;
+pub mod workers;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder};
@@ -40,7 +42,11 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         )
         .service(web::resource("/api/v1/challenges/{slug}/publish").post(challenges::publish))
         .service(web::resource("/api/v1/challenges/{slug}/talent-board").post(talent::publish))
+        .service(web::resource("/api/v1/challenges/{slug}/rescore").post(runs::rescore_phase))
         .service(readable("/api/v1/submissions/{id}", submissions::find))
+        .service(readable("/api/v1/submissions/{id}/receipt", receipts::find))
+        .service(web::resource("/api/v1/submissions/{id}/cancel").post(runs::cancel))
+        .service(web::resource("/api/v1/submissions/{id}/rescore").post(runs::rescore))
         .service(readable("/api/v1/receipts/key", receipts::key))
         .service(readable("/api/v1/datasets", datasets::list).post(datasets::publish))
         .service(readable("/api/v1/datasets/{slug}", datasets::find))
@@ -52,6 +58,8 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable("/api/v1/me", account::me))
         .service(readable("/api/v1/talent", talent::list))
         .service(readable("/api/v1/talent/{slug}", talent::find))
+        .service(readable("/api/v1/workers", workers::list))
+        .service(web::resource("/api/v1/worker/announcement").post(worker::announce))
         .service(web::resource("/api/v1/worker/leases").post(worker::lease))
         .service(web::resource("/api/v1/worker/runs/{run}/heartbeat").post(worker::heartbeat))
         .service(web::resource("/api/v1/worker/runs/{run}/report").post(worker::report))

@@ -1,10 +1,14 @@
 //! Receipts: the signed accounts of scores, and the key that signs them.
 
-use actix_web::web::Json;
+use actix_web::web::{Json, Path};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::accounts::permissions::Principal;
 use crate::api::House;
+use crate::challenges::receipts;
+use crate::http::fault::Fault;
+use crate::scoring::receipt::SignedReceipt;
 
 /// The public half of the key that signs receipts.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,4 +36,34 @@ pub async fn key(house: House) -> Json<ReceiptKeyView> {
         public_key: key.to_hexadecimal(),
         pem: key.to_pem(),
     })
+}
+
+/// Reads a submission's receipt
+///
+/// What its score was made of, signed by the server. With the phase's end it also opens the private score.
+/// It is for the submission's team and the challenge's organizer.
+#[utoipa::path(
+    get, path = "/api/v1/submissions/{id}/receipt", operation_id = "get_receipt", tag = "submissions",
+    params(("id" = i64, Path, description = "The submission")),
+    responses((status = 200, description = "The newest receipt", body = SignedReceipt)),
+)]
+pub async fn find(
+    house: House,
+    principal: Principal,
+    id: Path<i64>,
+) -> Result<Json<SignedReceipt>, Fault> {
+    let (id, now) = (*id, house.clock.now());
+    let found = house
+        .database
+        .read(move |connection| receipts::of_submission(connection, &principal, id))
+        .await
+        .map_err(Fault::from)?;
+    let (detail, kept) =
+        found.ok_or_else(|| Fault::not_found(format!("You have no submission {id}.")))?;
+    let kept = kept.ok_or_else(|| {
+        Fault::not_found(format!(
+            "Submission {id} has no receipt: one is signed when a submission has been judged."
+        ))
+    })?;
+    Ok(Json(kept.shown(now >= detail.phase_ends_at)))
 }

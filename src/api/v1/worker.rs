@@ -17,6 +17,7 @@ use crate::scoring::judge::Judgement;
 use crate::scoring::queue::{Abilities, Lease};
 use crate::scoring::remote::LEASE_WAIT;
 use crate::scoring::worker::{Assignment, RunFile};
+use crate::scoring::workers::Announcement;
 
 /// The lease that a worker holds.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,6 +61,32 @@ pub async fn lease(house: House, principal: Principal, abilities: Json<Abilities
         Some(assignment) => HttpResponse::Ok().json(assignment),
         None => HttpResponse::NoContent().finish(),
     })
+}
+
+/// Says how a worker is
+///
+/// To be sent every ten seconds: what it takes, how busy it is, and whether it is about to stop. It takes
+/// the place of what the worker of this token said before.
+#[utoipa::path(
+    post, path = "/api/v1/worker/announcement", operation_id = "announce_worker", tag = "worker",
+    request_body = Announcement,
+    responses(
+        (status = 204, description = "Heard"),
+        (status = 400, description = "The body is no JSON."),
+        (status = 413, description = "The body is too long."),
+        (status = 415, description = "The body is not called JSON."),
+    ),
+)]
+pub async fn announce(
+    house: House,
+    principal: Principal,
+    announcement: Json<Announcement>,
+) -> Answer {
+    let Principal::Worker { name } = principal else {
+        return Err(Refusal::SignIn.into());
+    };
+    house.dispatch.announce(&name, &announcement).await?;
+    Ok(HttpResponse::NoContent().finish())
 }
 
 /// Extends a lease

@@ -8,9 +8,11 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::count;
+use super::runs::RescoringPart;
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError, current_phase};
 use crate::challenges::leaderboard::{self, Board, Entry};
+use crate::challenges::runs;
 use crate::challenges::submissions::{self, Submission};
 use crate::challenges::workload;
 use crate::http::fault::Fault;
@@ -37,6 +39,8 @@ struct SubmissionLine {
     team: String,
     received_at: DateTime<Utc>,
     state: &'static str,
+    /// Whether there is something to cancel.
+    is_waiting: bool,
     verdict: &'static str,
     reason: String,
     public: String,
@@ -51,6 +55,7 @@ impl SubmissionLine {
             team,
             received_at: submission.received_at,
             state: submission.state.as_str(),
+            is_waiting: !submission.state.is_final(),
             verdict: match submission.verdict {
                 Some(Verdict::Invalid) => "Invalid file",
                 Some(Verdict::PlatformFault) => "Platform fault",
@@ -111,6 +116,7 @@ struct ChallengePage {
     invalid: String,
     platform_faults: i64,
     submissions: Vec<SubmissionLine>,
+    rescoring: RescoringPart,
     next: String,
     public: Vec<EntryLine>,
     private: Vec<EntryLine>,
@@ -145,6 +151,7 @@ pub async fn show(
             found.truncate(PAGE);
             let mut top = |board| leaderboard::page(connection, phase.id, board, None, TOP);
             let (public, private) = (top(Board::Public)?, top(Board::Private)?);
+            let rescoring = runs::rescoring(connection, phase.id)?;
             let is_draft = challenge.published_at.is_none();
             let preview = match is_draft {
                 true => challenges::pages(connection, challenge.id)?
@@ -170,6 +177,7 @@ pub async fn show(
                 submissions: found.into_iter().map(SubmissionLine::new).collect(),
                 public: entry_lines(public.entries),
                 private: entry_lines(private.entries),
+                rescoring: RescoringPart::new(&challenge.slug, phase, rescoring),
                 preview,
                 rules: markdown::to_html(&challenge.rules),
                 phase: PhaseView {

@@ -6,7 +6,9 @@ mod challenge_edit;
 mod challenge_form;
 mod dataset_form;
 mod form;
+mod runs;
 mod users;
+mod workers;
 
 use actix_web::web::{self, Data, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -56,6 +58,24 @@ pub fn configure(routes: &mut ServiceConfig) {
             "/console/challenges/{slug}/talent-board",
             web::post().to(challenge::publish_talent_board),
         )
+        .route(
+            "/console/challenges/{slug}/rescoring",
+            get().to(runs::rescoring),
+        )
+        .route(
+            "/console/challenges/{slug}/rescore",
+            web::post().to(runs::rescore),
+        )
+        .route(
+            "/console/submissions/{id}/cancel",
+            web::post().to(runs::cancel),
+        )
+        .route(
+            "/console/submissions/{id}/rescore",
+            web::post().to(runs::score_again),
+        )
+        .route("/console/workers", get().to(workers::list))
+        .route("/console/workers/now", get().to(workers::part))
         .route("/console/users", get().to(users::list))
         .route(
             "/console/users/{username}/role",
@@ -95,7 +115,7 @@ impl ChallengeLine {
         Self {
             next_action: match state {
                 _ if is_draft => "Check the preview, then publish it",
-                _ if workload.platform_faults > 0 => "Look at the failed runs",
+                _ if workload.platform_faults > 0 => "Look at the failed runs, retry them",
                 _ if is_late => "See whether a worker is running",
                 PhaseState::Upcoming => "",
                 PhaseState::Open => "",

@@ -1,0 +1,170 @@
+//! Receipts: signed in the transaction that stores the outcome, and shown to the team and the organizer.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+
+use super::leaderboard::FiniteScores;
+use super::submissions::{self, SubmissionDetail};
+use crate::accounts::permissions::Principal;
+use crate::platform::column_types::{Json, json_text};
+use crate::platform::database::{DatabaseConnection, DatabaseError};
+use crate::platform::schema::{
+    challenges, datasets, phases, receipts, releases, submissions as rows,
+};
+use crate::scoring::judge::Judgement;
+use crate::scoring::kind::SubmissionKind;
+use crate::scoring::queue::Lease;
+use crate::scoring::receipt::{
+    self, DatasetRelease, Facts, Features, JudgedSubmission, KeptReceipt, ReceiptKey,
+};
+use crate::scoring::sandbox::Limits;
+use crate::scoring::verdict::Verdict;
+
+#[derive(Queryable)]
+struct FactsRow {
+    kind: SubmissionKind,
+    sha256: String,
+    phase: String,
+    metric: String,
+    solution_sha256: String,
+    features_sha256: Option<String>,
+    features_hidden: bool,
+    program_sha256: Option<String>,
+    challenge: String,
+    release_id: Option<i64>,
+    limits: Option<Json<Limits>>,
+}
+
+/// Signs what came of a run and keeps it. Only what was judged has a receipt: of a fault of the platform
+/// nothing follows. Call it in the write transaction that stores the outcome.
+pub(super) fn issue(
+    connection: &mut DatabaseConnection,
+    key: &ReceiptKey,
+    run: (Lease, i64),
+    judgement: &Judgement,
+    (verdict, scores): (Verdict, Option<FiniteScores>),
+    now: DateTime<Utc>,
+) -> Result<(), DatabaseError> {
+    if !verdict.is_judged() {
+        return Ok(());
+    }
+    let (lease, submission_id) = run;
+    let row: FactsRow = rows::table
+        .inner_join(phases::table)
+        .inner_join(challenges::table)
+        .filter(rows::id.eq(submission_id))
+        .select((
+            rows::kind,
+            rows::sha256,
+            phases::name,
+            phases::metric,
+            phases::solution_sha256,
+            phases::features_sha256,
+            phases::features_hidden,
+            phases::program_sha256,
+            challenges::slug,
+            challenges::release_id,
+            challenges::run_limits,
+        ))
+        .first(connection)?;
+    let dataset = match row.release_id {
+        None => None,
+        Some(id) => releases::table
+            .inner_join(datasets::table)
+            .filter(releases::id.eq(id))
+            .select((datasets::slug, releases::version))
+            .first::<(String, i32)>(connection)
+            .optional()?,
+    };
+    let is_run = row.kind.is_model() || row.program_sha256.is_some();
+    let limits = match is_run {
+        true => {
+            let limits = row.limits.map(|limits| limits.0).unwrap_or_default();
+            Some(serde_json::to_value(limits).map_err(unwritable)?)
+        }
+        false => None,
+    };
+    let hidden = row.features_hidden;
+    let facts = Facts {
+        challenge: row.challenge,
+        phase: row.phase,
+        dataset: dataset.map(|(slug, version)| DatasetRelease { slug, version }),
+        submission: JudgedSubmission {
+            id: submission_id,
+            kind: row.kind,
+            sha256: row.sha256,
+        },
+        features: row
+            .features_sha256
+            .filter(|_| row.kind.is_model())
+            .map(|sha256| Features { sha256, hidden }),
+        solution_sha256: row.solution_sha256,
+        metric: row.metric,
+        scoring_program_sha256: row.program_sha256,
+        runtime: judgement.runtime.clone(),
+        limits,
+        scorer: format!("paddock {}", judgement.scorer),
+        verdict,
+        scores: scores.map(|scores| (scores.public(), scores.private())),
+        scored_at: now,
+        run: lease.run_id,
+        attempt: lease.attempt,
+    };
+    let kept = receipt::issue(key, facts, rand::random()).map_err(unwritable)?;
+    diesel::insert_into(receipts::table)
+        .values((
+            receipts::submission_id.eq(submission_id),
+            receipts::issued_at.eq(now.naive_utc()),
+            receipts::body.eq(json_text(&kept)?),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+fn unwritable(error: impl std::error::Error + Send + Sync + 'static) -> DatabaseError {
+    diesel::result::Error::SerializationError(Box::new(error)).into()
+}
+
+/// The newest receipt of a submission as the database keeps it, whoever asks.
+pub fn newest(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+) -> Result<Option<KeptReceipt>, DatabaseError> {
+    let body: Option<Json<KeptReceipt>> = receipts::table
+        .filter(receipts::submission_id.eq(submission_id))
+        .order(receipts::id.desc())
+        .select(receipts::body)
+        .first(connection)
+        .optional()?;
+    Ok(body.map(|body| body.0))
+}
+
+/// A submission and its newest receipt, if the caller is of its team or runs its challenge.
+pub fn of_submission(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    id: i64,
+) -> Result<Option<(SubmissionDetail, Option<KeptReceipt>)>, DatabaseError> {
+    let Some(detail) = submissions::detail(connection, principal, id)? else {
+        return Ok(None);
+    };
+    let kept = newest(connection, id)?;
+    Ok(Some((detail, kept)))
+}
+
+/// The receipt of a submission that has this signature.
+pub(super) fn with_signature(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+    signature: &str,
+) -> Result<Option<KeptReceipt>, DatabaseError> {
+    let bodies: Vec<Json<KeptReceipt>> = receipts::table
+        .filter(receipts::submission_id.eq(submission_id))
+        .order(receipts::id.desc())
+        .select(receipts::body)
+        .load(connection)?;
+    Ok(bodies
+        .into_iter()
+        .map(|body| body.0)
+        .find(|kept| kept.shown(false).signature == signature))
+}
