@@ -1,0 +1,364 @@
+//! One hostile submission, run by the real binary, and what came of it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use nix::libc;
+use serde_json::{Map, Value, json};
+
+use crate::canaries::{Canaries, SECRET, processes, snapshot};
+use crate::place::Place;
+
+/// A submission of `submissions/`, and the limits under which it runs.
+pub struct Attack<'a> {
+    place: &'a Place,
+    canaries: Canaries,
+    memory_mb: u32,
+    cpu_seconds: u32,
+    wall_seconds: u32,
+    told: Map<String, Value>,
+    environment: Vec<(&'static str, String)>,
+    inherited: Vec<(u32, PathBuf)>,
+}
+
+impl<'a> Attack<'a> {
+    /// Makes the canaries and puts the submission together: `NAME.py` as `main.py`.
+    pub fn new(place: &'a Place, submission: &str) -> Self {
+        let canaries = Canaries::new(place.user);
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/submissions");
+        let into = canaries.folder().join("submission");
+        fs::copy(
+            sources.join(submission).with_extension("py"),
+            into.join("main.py"),
+        )
+        .unwrap_or_else(|error| panic!("submissions/{submission}.py: {error}"));
+        fs::copy(sources.join("attempts.py"), into.join("attempts.py")).unwrap();
+        let program = into.join("program");
+        fs::write(&program, "#!/bin/sh\nexit 0\n").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let Value::Object(told) = canaries.told() else {
+            unreachable!("the canaries tell an object");
+        };
+        Self {
+            place,
+            canaries,
+            memory_mb: 256,
+            cpu_seconds: 10,
+            wall_seconds: 30,
+            told,
+            environment: Vec::new(),
+            inherited: Vec::new(),
+        }
+    }
+
+    pub fn memory_mb(mut self, megabytes: u32) -> Self {
+        self.memory_mb = megabytes;
+        self
+    }
+
+    pub fn cpu_seconds(mut self, seconds: u32) -> Self {
+        self.cpu_seconds = seconds;
+        self
+    }
+
+    pub fn wall_seconds(mut self, seconds: u32) -> Self {
+        self.wall_seconds = seconds;
+        self
+    }
+
+    /// Tells the submission something more, as `CANARIES[name]`.
+    pub fn telling(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.told.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Sets a variable in the environment of `paddock` itself.
+    pub fn environment(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// Lets `paddock` inherit a file of the run's folder, open at a number.
+    pub fn inheriting(mut self, number: u32, file: &str) -> Self {
+        self.inherited
+            .push((number, self.canaries.folder().join(file)));
+        self
+    }
+
+    /// A file of the run's folder.
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.canaries.folder().join(file)
+    }
+
+    pub fn marker(&self) -> &str {
+        self.canaries.marker()
+    }
+
+    /// The command line, ready to be started. Writes what the submission is told.
+    pub fn command(&self, json: bool) -> Command {
+        let mut told = self.told.clone();
+        told.insert("syscalls".into(), syscall_numbers());
+        told.insert("memory_mb".into(), self.memory_mb.into());
+        fs::write(
+            self.path("submission/canaries.json"),
+            Value::Object(told).to_string(),
+        )
+        .unwrap();
+        fs::write(
+            self.path("paddock.toml"),
+            format!("[sandbox]\ncgroup = \"{}\"\n", self.place.cgroup),
+        )
+        .unwrap();
+        // A shell, because only it can hand on a descriptor at a number of our choice.
+        let mut script = String::new();
+        for (number, file) in &self.inherited {
+            script.push_str(&format!("exec {number}<'{}'\n", file.display()));
+        }
+        script.push_str("exec \"$@\"");
+        let mut command = Command::new("/bin/sh");
+        command.arg("-c").arg(script).arg("sh");
+        command
+            .arg(&self.place.program)
+            .args(["sandbox", "run", "--kind", "python"])
+            .arg("--config")
+            .arg(self.path("paddock.toml"))
+            .arg("--features")
+            .arg(self.path("features/features.csv"))
+            .arg("--output")
+            .arg(self.path("output/predictions.csv"))
+            .args(["--memory-mb", &self.memory_mb.to_string()])
+            .args(["--cpu-seconds", &self.cpu_seconds.to_string()])
+            .args(["--wall-seconds", &self.wall_seconds.to_string()]);
+        if json {
+            command.arg("--json");
+        }
+        command.arg(self.path("submission"));
+        command
+            .current_dir(self.canaries.folder())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PADDOCK_") {
+                command.env_remove(name);
+            }
+        }
+        command.env("HOME", self.canaries.folder());
+        if let Some(user) = self.place.user {
+            command.uid(user).gid(user).env("PATH", "/usr/bin:/bin");
+        }
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        command
+    }
+
+    /// Runs it, and asserts what holds for every run: no canary is touched, nothing survives, the host
+    /// is as it was, and nobody has seen the labels.
+    pub fn run(mut self) -> Ended {
+        let output = self.output(true);
+        let (out, error) = (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        );
+        let printed: Value = serde_json::from_str(&out)
+            .unwrap_or_else(|cause| panic!("{}: no JSON ({cause})\n{out}\n{error}", output.status));
+        let text = |field: &str| printed[field].as_str().unwrap_or_default().to_owned();
+        let ended = Ended {
+            verdict: text("verdict"),
+            reason: text("reason"),
+            stdout: text("stdout"),
+            stderr: text("stderr"),
+            cpu_seconds: printed["cpu_seconds"].as_f64().unwrap_or_default(),
+            predictions: fs::read(self.path("output/predictions.csv")).ok(),
+            features: fs::read(self.path("features/features.csv")).unwrap(),
+            marker: self.marker().to_owned(),
+            printed: printed.clone(),
+        };
+        assert_eq!(
+            output.status.success(),
+            ended.verdict != "REFUSED",
+            "{}: {ended:?}\n{error}",
+            output.status
+        );
+        assert!(!out.contains(SECRET), "the labels were read: {ended:?}");
+        if let Some(predictions) = &ended.predictions {
+            let predictions = String::from_utf8_lossy(predictions);
+            assert!(!predictions.contains(SECRET), "{predictions}");
+        }
+        ended
+    }
+
+    /// Runs it to its end; what `paddock` itself printed. Asserts the same, but for the JSON.
+    pub fn output(&mut self, json: bool) -> Output {
+        let mut command = self.command(json);
+        let before = snapshot(self.canaries.folder());
+        let output = command.output().unwrap();
+        self.canaries.assert_untouched();
+        let survivors = processes(self.marker());
+        assert!(survivors.is_empty(), "still running: {survivors:?}");
+        let after = snapshot(self.canaries.folder());
+        assert_eq!(before, after, "a file of the host changed");
+        for folder in ["/tmp", "/dev/shm", "/var/tmp"] {
+            for name in ["filler", "link", "python", "library.so", "new"] {
+                let path = Path::new(folder).join(name);
+                assert!(!path.exists(), "{} was made on the host", path.display());
+            }
+        }
+        output
+    }
+}
+
+/// What the binary said of a run.
+#[derive(Debug)]
+pub struct Ended {
+    pub verdict: String,
+    pub reason: String,
+    pub stdout: String,
+    pub stderr: String,
+    pub cpu_seconds: f64,
+    pub predictions: Option<Vec<u8>>,
+    features: Vec<u8>,
+    pub marker: String,
+    printed: Value,
+}
+
+impl Ended {
+    /// Asserts the verdict, and that its reason tells people something but no path of the host.
+    #[track_caller]
+    pub fn verdict(&self, expected: &str) -> &Self {
+        self.verdict_among(&[expected])
+    }
+
+    /// Asserts that the verdict is one of several.
+    #[track_caller]
+    pub fn verdict_among(&self, expected: &[&str]) -> &Self {
+        assert!(
+            expected.contains(&self.verdict.as_str()),
+            "expected {expected:?}, got {}: {}\n{}\n{}\n{}",
+            self.verdict,
+            self.reason,
+            self.stdout,
+            self.stderr,
+            self.printed,
+        );
+        assert!(
+            !self.reason.contains(&self.marker) && !self.reason.contains("/sys/fs/cgroup"),
+            "the reason names a path of the host: {}",
+            self.reason
+        );
+        if self.verdict != "OK" {
+            assert!(self.reason.len() > 10, "no reason: {}", self.printed);
+        }
+        self
+    }
+
+    /// Asserts that the run was judged `OK` with predictions for every row, and that each attempt which
+    /// the submission noted ended with one of these errors.
+    #[track_caller]
+    pub fn held(&self, errors: &[&str]) -> &Self {
+        self.ok();
+        let noted = self.noted();
+        let attempts: Vec<_> = noted
+            .iter()
+            .filter_map(|(what, outcome)| Some((what, outcome.as_str()?)))
+            .collect();
+        assert!(!attempts.is_empty(), "nothing was attempted: {noted:?}");
+        let wrong: Vec<_> = attempts
+            .iter()
+            .filter(|(_, outcome)| !errors.contains(outcome))
+            .collect();
+        assert!(wrong.is_empty(), "not among {errors:?}: {wrong:#?}");
+        self
+    }
+
+    /// Asserts that the run was judged `OK` and has its predictions.
+    #[track_caller]
+    pub fn ok(&self) -> &Self {
+        self.verdict("OK");
+        let predictions = self.predictions.as_deref().unwrap_or_default();
+        let lines = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(
+            lines(predictions),
+            lines(&self.features),
+            "{}",
+            String::from_utf8_lossy(predictions)
+        );
+        self
+    }
+
+    /// What the submission noted.
+    #[track_caller]
+    pub fn noted(&self) -> Map<String, Value> {
+        let Some(line) = self
+            .stdout
+            .lines()
+            .find_map(|line| line.strip_prefix("ATTEMPTS "))
+        else {
+            panic!("it noted nothing: {}", self.printed);
+        };
+        serde_json::from_str(line).unwrap()
+    }
+
+    /// One of the numbers that the submission noted.
+    #[track_caller]
+    pub fn number(&self, what: &str) -> u64 {
+        let noted = self.noted();
+        noted
+            .get(what)
+            .and_then(Value::as_u64)
+            .unwrap_or_else(|| panic!("`{what}` was not noted: {noted:?}"))
+    }
+}
+
+/// The numbers of the system calls that the submissions name, on this machine.
+fn syscall_numbers() -> Value {
+    macro_rules! numbers {
+        ($($name:literal = $number:ident),* $(,)?) => { json!({ $($name: libc::$number),* }) };
+    }
+    numbers! {
+        "adjtimex" = SYS_adjtimex,
+        "capset" = SYS_capset,
+        "execve" = SYS_execve,
+        "execveat" = SYS_execveat,
+        "exit" = SYS_exit,
+        "fanotify_init" = SYS_fanotify_init,
+        "getpid" = SYS_getpid,
+        "inotify_init1" = SYS_inotify_init1,
+        "ioctl" = SYS_ioctl,
+        "ioprio_set" = SYS_ioprio_set,
+        "memfd_create" = SYS_memfd_create,
+        "memfd_secret" = SYS_memfd_secret,
+        "mlock" = SYS_mlock,
+        "mlockall" = SYS_mlockall,
+        "mount" = SYS_mount,
+        "mq_open" = SYS_mq_open,
+        "msgget" = SYS_msgget,
+        "name_to_handle_at" = SYS_name_to_handle_at,
+        "open" = SYS_open,
+        "open_by_handle_at" = SYS_open_by_handle_at,
+        "openat2" = SYS_openat2,
+        "personality" = SYS_personality,
+        "prctl" = SYS_prctl,
+        "ptrace" = SYS_ptrace,
+        "sched_setattr" = SYS_sched_setattr,
+        "seccomp" = SYS_seccomp,
+        "semget" = SYS_semget,
+        "setdomainname" = SYS_setdomainname,
+        "setgid" = SYS_setgid,
+        "sethostname" = SYS_sethostname,
+        "setresgid" = SYS_setresgid,
+        "setresuid" = SYS_setresuid,
+        "setreuid" = SYS_setreuid,
+        "settimeofday" = SYS_settimeofday,
+        "setuid" = SYS_setuid,
+        "shmget" = SYS_shmget,
+        "socket" = SYS_socket,
+        "splice" = SYS_splice,
+        "tee" = SYS_tee,
+        "vmsplice" = SYS_vmsplice,
+    }
+}

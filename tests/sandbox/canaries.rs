@@ -1,0 +1,239 @@
+//! What an attack must not reach, all of it made for one run: labels, sockets, listeners, a bystander.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::libc;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// What no run may print, write or send.
+pub const SECRET: &str = "the-hidden-labels-7f3a";
+
+/// A folder of the host with a submission in it, and everything that the submission must not touch.
+pub struct Canaries {
+    folder: TempDir,
+    labels_watch: Inotify,
+    tcp4: TcpListener,
+    tcp6: Option<TcpListener>,
+    udp: UdpSocket,
+    unix: Vec<UnixListener>,
+    datagrams: Vec<UnixDatagram>,
+    abstract_name: String,
+    bystander: Child,
+}
+
+impl Canaries {
+    /// Makes them all anew. `user` is who will run the sandbox.
+    pub fn new(user: Option<u32>) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("paddock-abuse-")
+            .permissions(fs::Permissions::from_mode(0o755))
+            .tempdir()
+            .unwrap();
+        let path = folder.path();
+        for name in ["hidden", "features", "submission", "output"] {
+            fs::create_dir(path.join(name)).unwrap();
+            fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        // Readable by everyone: nothing but the sandbox keeps them hidden.
+        let labels = path.join("hidden/labels.csv");
+        fs::write(&labels, format!("id,label\n1,{SECRET}\n")).unwrap();
+        let features: String = (1..=100).map(|id| format!("{id},{}.5\n", id % 7)).collect();
+        fs::write(
+            path.join("features/features.csv"),
+            format!("id,lap\n{features}"),
+        )
+        .unwrap();
+        if user.is_some() {
+            std::os::unix::fs::chown(path.join("output"), user, user).unwrap();
+        }
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let (abstract_stream, abstract_datagram) = (name.clone(), format!("{name}-datagram"));
+        let unix = vec![
+            UnixListener::bind(path.join("hidden/socket")).unwrap(),
+            UnixListener::bind_addr(&SocketAddr::from_abstract_name(&abstract_stream).unwrap())
+                .unwrap(),
+            UnixListener::bind(path.join("submission/socket")).unwrap(),
+        ];
+        for listener in &unix {
+            listener.set_nonblocking(true).unwrap();
+        }
+        for socket in ["hidden/socket", "submission/socket"] {
+            fs::set_permissions(path.join(socket), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        let datagrams = vec![
+            UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&abstract_datagram).unwrap())
+                .unwrap(),
+        ];
+        for socket in &datagrams {
+            socket.set_nonblocking(true).unwrap();
+        }
+        let tcp4 = TcpListener::bind("127.0.0.1:0").unwrap();
+        tcp4.set_nonblocking(true).unwrap();
+        let tcp6 = TcpListener::bind("[::1]:0").ok();
+        if let Some(listener) = &tcp6 {
+            listener.set_nonblocking(true).unwrap();
+        }
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        udp.set_nonblocking(true).unwrap();
+        let mut bystander = Command::new("cat");
+        bystander.stdin(Stdio::piped()).stdout(Stdio::null());
+        let labels_watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
+        labels_watch
+            .add_watch(&labels, AddWatchFlags::IN_ALL_EVENTS)
+            .unwrap();
+        Self {
+            labels_watch,
+            tcp4,
+            tcp6,
+            udp,
+            unix,
+            datagrams,
+            abstract_name: abstract_stream,
+            bystander: bystander.spawn().unwrap(),
+            folder,
+        }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A word that stands in every path of this run and in no other's.
+    pub fn marker(&self) -> &str {
+        self.folder.path().file_name().unwrap().to_str().unwrap()
+    }
+
+    /// What the attacker is told: everything.
+    pub fn told(&self) -> Value {
+        let tcp6 = self
+            .tcp6
+            .as_ref()
+            .map_or(0, |listener| listener.local_addr().unwrap().port());
+        json!({
+            "labels": self.folder().join("hidden/labels.csv"),
+            "unix": self.folder().join("hidden/socket"),
+            "abstract": self.abstract_name,
+            "abstract_datagram": format!("{}-datagram", self.abstract_name),
+            "tcp4": self.tcp4.local_addr().unwrap().port(),
+            "tcp6": tcp6,
+            "udp": self.udp.local_addr().unwrap().port(),
+            "marker": self.marker(),
+            "test_pid": std::process::id(),
+            "bystander": self.bystander.id(),
+        })
+    }
+
+    /// Panics if one of them was touched.
+    pub fn assert_untouched(&mut self) {
+        match self.labels_watch.read_events() {
+            Err(nix::errno::Errno::EAGAIN) => {}
+            touched => panic!("the labels were touched: {touched:?}"),
+        }
+        for listener in [Some(&self.tcp4), self.tcp6.as_ref()].into_iter().flatten() {
+            assert_silent("a TCP listener", listener.accept().map(drop));
+        }
+        assert_silent("the UDP socket", self.udp.recv(&mut [0; 16]).map(drop));
+        for listener in &self.unix {
+            assert_silent("a unix socket", listener.accept().map(drop));
+        }
+        for socket in &self.datagrams {
+            assert_silent(
+                "a unix datagram socket",
+                socket.recv(&mut [0; 16]).map(drop),
+            );
+        }
+        let ended = self.bystander.try_wait().unwrap();
+        assert!(
+            ended.is_none(),
+            "a process of the host was ended: {ended:?}"
+        );
+    }
+}
+
+impl Drop for Canaries {
+    fn drop(&mut self) {
+        // Best effort: it ends with its input in any case.
+        let _ = self.bystander.kill();
+        let _ = self.bystander.wait();
+    }
+}
+
+fn assert_silent(what: &str, heard: std::io::Result<()>) {
+    match heard {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+        other => panic!("{what} was reached: {other:?}"),
+    }
+}
+
+/// Mode, owner, times and contents of everything below a folder, without what the run itself may write.
+pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut seen = BTreeMap::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(path) = waiting.pop() {
+        if path == folder.join("output") {
+            continue;
+        }
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        let content = if metadata.is_file() {
+            fs::read(&path).unwrap()
+        } else if metadata.is_symlink() {
+            fs::read_link(&path)
+                .unwrap()
+                .as_os_str()
+                .as_bytes()
+                .to_owned()
+        } else {
+            Vec::new()
+        };
+        if metadata.is_dir() {
+            waiting.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+        let state = format!(
+            "{:o} {}:{} {}.{} {} {}",
+            metadata.mode(),
+            metadata.uid(),
+            metadata.gid(),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            metadata.nlink(),
+            String::from_utf8_lossy(&content)
+        );
+        seen.insert(path, state);
+    }
+    seen
+}
+
+/// The processes of a run: those that have its marker on their command line or among their mounts.
+pub fn processes(marker: &str) -> Vec<libc::pid_t> {
+    let contains = |path: PathBuf| {
+        // A process may end between being listed and being read.
+        fs::read(path).is_ok_and(|content| {
+            content
+                .windows(marker.len())
+                .any(|window| window == marker.as_bytes())
+        })
+    };
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|process| {
+            let folder = PathBuf::from(format!("/proc/{process}"));
+            contains(folder.join("cmdline")) || contains(folder.join("mountinfo"))
+        })
+        .collect()
+}

@@ -1,0 +1,5 @@
+"""An honest model."""
+
+from attempts import finish
+
+finish()
