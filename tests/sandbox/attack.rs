@@ -322,6 +322,7 @@ fn syscall_numbers() -> Value {
     numbers! {
         "adjtimex" = SYS_adjtimex,
         "capset" = SYS_capset,
+        "clone" = SYS_clone,
         "execve" = SYS_execve,
         "execveat" = SYS_execveat,
         "exit" = SYS_exit,

@@ -10,6 +10,7 @@ pub const CASES: &[Case] = &[
     ("42_pickled_payload", unpickle),
     ("43_forged_verdict", forged_verdict),
     ("43_signals_that_look_like_the_sandboxs", own_signals),
+    ("43_brother_that_ends_well", brother),
     ("44_terminal_escapes_and_html_in_logs", poisoned_logs),
     ("44_a_line_without_end_that_is_no_text", long_line),
 ];
@@ -59,6 +60,7 @@ fn forged_verdict(place: &Place) {
 }
 
 fn own_signals(place: &Place) {
+    // Two of them are real-time signals.
     for (signal, also) in [
         (6, None),
         (9, None),
@@ -67,6 +69,8 @@ fn own_signals(place: &Place) {
         (24, Some("CPU_LIMIT")),
         (25, Some("OUTPUT_LIMIT")),
         (31, Some("POLICY")),
+        (34, None),
+        (64, None),
     ] {
         let expected: Vec<_> = [Some("RUNTIME_ERROR"), also]
             .into_iter()
@@ -74,9 +78,24 @@ fn own_signals(place: &Place) {
             .collect();
         Attack::new(place, "signal_itself")
             .telling("signal", signal)
+            .telling("orphan", false)
             .run()
             .verdict_among(&expected);
     }
+    // What an orphan dies of is nobody's business.
+    for signal in [9, 31, 40] {
+        Attack::new(place, "signal_itself")
+            .telling("signal", signal)
+            .telling("orphan", true)
+            .run()
+            .ok();
+    }
+}
+
+fn brother(place: &Place) {
+    let ended = Attack::new(place, "sibling").telling("exit_code", 3).run();
+    ended.verdict("RUNTIME_ERROR");
+    assert!(ended.reason.contains('3'), "{}", ended.reason);
 }
 
 fn poisoned_logs(place: &Place) {

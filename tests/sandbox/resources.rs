@@ -19,6 +19,7 @@ pub const CASES: &[Case] = &[
         "05_memory_of_processes_without_a_leading_thread",
         memory_without_leading_thread,
     ),
+    ("05_memory_of_many_small_processes", memory_of_many_small),
     (
         "05_shared_memory_spread_over_children",
         shared_memory_over_children,
@@ -111,6 +112,15 @@ fn memory_without_leading_thread(place: &Place) {
     Attack::new(place, "memory_without_leading_thread")
         .memory_mb(128)
         .wall_seconds(5)
+        .run()
+        .verdict("MEMORY_LIMIT");
+}
+
+fn memory_of_many_small(place: &Place) {
+    // The kernel may choose the sandbox's own processes to be ended first.
+    Attack::new(place, "memory_of_many_small")
+        .memory_mb(128)
+        .wall_seconds(10)
         .run()
         .verdict("MEMORY_LIMIT");
 }

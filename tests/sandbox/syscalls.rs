@@ -198,50 +198,107 @@ fn newest_calls(place: &Place) {
 }
 
 fn refused_calls(place: &Place) {
-    let calls = json!([
-        ["io_uring_setup", [1, null]],
-        ["io_uring_enter", [0, 1, 1, 0, 0, 0]],
-        ["io_uring_register", [0, 0, 0, 0]],
-        ["pidfd_getfd", [0, 0, 0]],
-        ["kcmp", [1, 1, 0, 0, 0]],
-        ["acct", [0]],
-        ["quotactl", [0, 0, 0, 0]],
-        ["syslog", [10, 0, 0]],
-        ["vhangup", []],
-        ["modify_ldt", [0, null, 64]],
-        ["remap_file_pages", [0, 0, 0, 0, 0]],
-        ["migrate_pages", [1, 0, 0, 0]],
-        ["move_pages", [1, 0, 0, 0, 0, 0]],
-        ["fanotify_init", [0, 0]],
-        ["inotify_init", []],
-        ["inotify_init1", [0]],
-        ["name_to_handle_at", [-100, "/data", null, null, 0]],
-        ["open_by_handle_at", [0, null, 0]],
-        ["memfd_secret", [0]],
-        ["memfd_create", ["x", 0]],
-        ["lookup_dcookie", [0, 0, 0]],
-        ["nfsservctl", [0, 0, 0]],
-        ["uselib", ["/tmp/none"]],
-        ["_sysctl", [0]],
-        ["sysfs", [3]],
-        ["ustat", [0, null]],
-        ["clone3", [null, 88]],
-        ["process_madvise", [0, 0, 0, 0, 0]],
-        ["process_mrelease", [0, 0]],
-        ["socketpair", [16, 3, 0, null]],
-        ["accept", [0, 0, 0]],
-        ["bind", [0, null, 16]],
-        ["connect", [0, null, 16]],
-        ["listen", [0, 1]],
-        ["msgget", [0, 0o1600]],
-        ["semget", [0, 1, 0o1600]],
-        ["shmget", [0, 4096, 0o1600]],
-        ["mq_open", ["hidden", 0o102, 0o600, 0]],
-    ]);
-    let ended = Attack::new(place, "refused_calls")
-        .telling("calls", calls)
-        .run();
-    ended.held(NOT_OFFERED);
+    let here = libc::AT_FDCWD;
+    let calls: &[Call] = &[
+        ("io_uring_setup", libc::SYS_io_uring_setup, json!([1, null])),
+        (
+            "io_uring_enter",
+            libc::SYS_io_uring_enter,
+            json!([0, 1, 1, 0, 0, 0]),
+        ),
+        (
+            "io_uring_register",
+            libc::SYS_io_uring_register,
+            json!([0, 0, 0, 0]),
+        ),
+        ("io_setup", libc::SYS_io_setup, json!([1, null])),
+        ("pidfd_open", libc::SYS_pidfd_open, json!([1, 0])),
+        ("pidfd_getfd", libc::SYS_pidfd_getfd, json!([0, 0, 0])),
+        (
+            "pidfd_send_signal",
+            libc::SYS_pidfd_send_signal,
+            json!([0, 0, 0, 0]),
+        ),
+        ("kcmp", libc::SYS_kcmp, json!([1, 1, 0, 0, 0])),
+        ("acct", libc::SYS_acct, json!([0])),
+        ("quotactl", libc::SYS_quotactl, json!([0, 0, 0, 0])),
+        ("syslog", libc::SYS_syslog, json!([10, 0, 0])),
+        ("vhangup", libc::SYS_vhangup, json!([])),
+        ("modify_ldt", libc::SYS_modify_ldt, json!([0, null, 64])),
+        (
+            "remap_file_pages",
+            libc::SYS_remap_file_pages,
+            json!([0, 0, 0, 0, 0]),
+        ),
+        (
+            "migrate_pages",
+            libc::SYS_migrate_pages,
+            json!([1, 0, 0, 0]),
+        ),
+        (
+            "move_pages",
+            libc::SYS_move_pages,
+            json!([1, 0, 0, 0, 0, 0]),
+        ),
+        ("mbind", libc::SYS_mbind, json!([0, 0, 0, 0, 0, 0])),
+        ("mincore", libc::SYS_mincore, json!([0, 0, null])),
+        ("fanotify_init", libc::SYS_fanotify_init, json!([0, 0])),
+        ("inotify_init", libc::SYS_inotify_init, json!([])),
+        ("inotify_init1", libc::SYS_inotify_init1, json!([0])),
+        (
+            "name_to_handle_at",
+            libc::SYS_name_to_handle_at,
+            json!([here, "/data", null, null, 0]),
+        ),
+        (
+            "open_by_handle_at",
+            libc::SYS_open_by_handle_at,
+            json!([0, null, 0]),
+        ),
+        ("memfd_secret", libc::SYS_memfd_secret, json!([0])),
+        ("memfd_create", libc::SYS_memfd_create, json!(["x", 0])),
+        ("lookup_dcookie", libc::SYS_lookup_dcookie, json!([0, 0, 0])),
+        ("nfsservctl", libc::SYS_nfsservctl, json!([0, 0, 0])),
+        ("uselib", libc::SYS_uselib, json!(["/tmp/none"])),
+        ("_sysctl", libc::SYS__sysctl, json!([0])),
+        ("sysfs", libc::SYS_sysfs, json!([3])),
+        ("ustat", libc::SYS_ustat, json!([0, null])),
+        ("clone3", libc::SYS_clone3, json!([null, 88])),
+        (
+            "process_madvise",
+            libc::SYS_process_madvise,
+            json!([0, 0, 0, 0, 0]),
+        ),
+        (
+            "process_mrelease",
+            libc::SYS_process_mrelease,
+            json!([0, 0]),
+        ),
+        (
+            "rt_sigqueueinfo",
+            libc::SYS_rt_sigqueueinfo,
+            json!([1, 9, null]),
+        ),
+        ("socketpair", libc::SYS_socketpair, json!([16, 3, 0, null])),
+        ("accept", libc::SYS_accept, json!([0, 0, 0])),
+        ("bind", libc::SYS_bind, json!([0, null, 16])),
+        ("connect", libc::SYS_connect, json!([0, null, 16])),
+        ("listen", libc::SYS_listen, json!([0, 1])),
+        ("sendmsg", libc::SYS_sendmsg, json!([1, null, 0])),
+        ("recvmsg", libc::SYS_recvmsg, json!([0, null, 0])),
+        ("msgget", libc::SYS_msgget, json!([0, 0o1600])),
+        ("semget", libc::SYS_semget, json!([0, 1, 0o1600])),
+        ("shmget", libc::SYS_shmget, json!([0, 4096, 0o1600])),
+        (
+            "mq_open",
+            libc::SYS_mq_open,
+            json!(["hidden", 0o102, 0o600, 0]),
+        ),
+    ];
+    Attack::new(place, "refused_calls")
+        .telling("calls", json!(calls))
+        .run()
+        .held(NOT_OFFERED);
 }
 
 fn x32_numbers(place: &Place) {

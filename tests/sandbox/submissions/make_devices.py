@@ -17,5 +17,9 @@ for device in ("null", "zero", "urandom"):
     attempt(f"chown {path}", os.chown, path, os.getuid(), -1)
     attempt(f"setxattr {path}", os.setxattr, path, "user.changed", b"1")
     attempt(f"unlink {path}", os.unlink, path)
+# The open file may hang in another mount than the path.
+attempt("touch stdin", os.utime, 0)
+attempt("chmod stdin", os.fchmod, 0, 0o600)
+attempt("touch stdin through /proc", os.utime, "/proc/self/fd/0")
 note("devices", sorted(os.listdir("/dev")))
 finish()

@@ -22,6 +22,6 @@ found = [
     if name == os.path.basename(labels)
 ]
 note("found anywhere", found)
-for host in ("/etc/shadow", "/etc/passwd", "/etc/machine-id", "/etc/hostname", "/root", "/home", "/sys", "/run", "/var/log", "/boot"):
+for host in ("/etc/shadow", "/etc/machine-id", "/etc/hostname", "/root", "/home", "/sys", "/run", "/var/log", "/boot"):
     attempt(f"open {host}", os.open, host, os.O_RDONLY)
 finish()

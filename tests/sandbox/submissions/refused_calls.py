@@ -4,13 +4,13 @@ import os
 
 from attempts import CANARIES, ctypes, errno, finish, note, syscall
 
-for name, arguments in CANARIES["calls"]:
+for name, number, arguments in CANARIES["calls"]:
     child = os.fork()
     if child == 0:
         buffer = ctypes.create_string_buffer(4096)
         given = [ctypes.c_char_p(value.encode()) if isinstance(value, str) else ctypes.byref(buffer) if value is None else value for value in arguments]
         try:
-            syscall(name, *given)
+            syscall(number, *given)
         except OSError as error:
             os._exit(min(error.errno, 200))
         os._exit(250)

@@ -1,0 +1,24 @@
+"""More memory than allowed in processes each of which is smaller than the sandbox's own."""
+
+import os
+
+from attempts import CANARIES, fork
+
+share = CANARIES["memory_mb"] // 50
+read_end, write_end = os.pipe()
+ready_read, ready_write = os.pipe()
+
+
+def hoard():
+    os.close(write_end)
+    kept = b"\xff" * (share << 20)
+    os.write(ready_write, b".")
+    os.read(read_end, 1)
+    return kept
+
+
+for _ in range(100):
+    fork(hoard)
+os.close(write_end)
+while os.read(ready_read, 1):
+    pass
