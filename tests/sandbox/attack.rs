@@ -109,7 +109,7 @@ impl<'a> Attack<'a> {
         .unwrap();
         fs::write(
             self.path("paddock.toml"),
-            format!("[sandbox]\ncgroup = \"{}\"\n", self.place.cgroup),
+            format!("sandbox_cgroup = \"{}\"\n", self.place.cgroup),
         )
         .unwrap();
         // A shell, because only it can hand on a descriptor at a number of our choice.
@@ -147,6 +147,8 @@ impl<'a> Attack<'a> {
             }
         }
         command.env("HOME", self.canaries.folder());
+        // So that the run's marker stands in the paths of its mounts, and leftovers are seen.
+        command.env("TMPDIR", self.path("tmp"));
         if let Some(user) = self.place.user {
             command.uid(user).gid(user).env("PATH", "/usr/bin:/bin");
         }
@@ -195,7 +197,7 @@ impl<'a> Attack<'a> {
     /// Runs it to its end; what `paddock` itself printed. Asserts the same, but for the JSON.
     pub fn output(&mut self, json: bool) -> Output {
         let mut command = self.command(json);
-        let before = snapshot(self.canaries.folder());
+        let before = self.canaries.snapshot_before();
         let output = command.output().unwrap();
         self.canaries.assert_untouched();
         let survivors = processes(self.marker());

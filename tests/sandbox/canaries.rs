@@ -41,7 +41,7 @@ impl Canaries {
             .tempdir()
             .unwrap();
         let path = folder.path();
-        for name in ["hidden", "features", "submission", "output"] {
+        for name in ["hidden", "features", "submission", "output", "tmp"] {
             fs::create_dir(path.join(name)).unwrap();
             fs::set_permissions(path.join(name), fs::Permissions::from_mode(0o755)).unwrap();
         }
@@ -55,7 +55,9 @@ impl Canaries {
         )
         .unwrap();
         if user.is_some() {
-            std::os::unix::fs::chown(path.join("output"), user, user).unwrap();
+            for name in ["output", "tmp"] {
+                std::os::unix::fs::chown(path.join(name), user, user).unwrap();
+            }
         }
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let (abstract_stream, abstract_datagram) = (name.clone(), format!("{name}-datagram"));
@@ -134,6 +136,14 @@ impl Canaries {
         })
     }
 
+    /// The state of the folder before the run, which takes reading the labels ourselves.
+    pub fn snapshot_before(&self) -> BTreeMap<PathBuf, String> {
+        let snapshot = snapshot(self.folder());
+        let ours = self.labels_watch.read_events();
+        assert!(ours.is_ok(), "reading the labels is not noticed: {ours:?}");
+        snapshot
+    }
+
     /// Panics if one of them was touched.
     pub fn assert_untouched(&mut self) {
         match self.labels_watch.read_events() {
@@ -176,7 +186,8 @@ fn assert_silent(what: &str, heard: std::io::Result<()>) {
     }
 }
 
-/// Mode, owner, times and contents of everything below a folder, without what the run itself may write.
+/// Mode, owner, times and contents of everything below a folder, without what the run itself may write:
+/// its output, and the folder (but not what is in it) where `paddock` keeps files for a moment.
 pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, String> {
     let mut seen = BTreeMap::new();
     let mut waiting = vec![folder.to_owned()];
@@ -203,13 +214,13 @@ pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, String> {
                     .map(|entry| entry.unwrap().path()),
             );
         }
+        let times = path != folder.join("tmp");
         let state = format!(
-            "{:o} {}:{} {}.{} {} {}",
+            "{:o} {}:{} {:?} {} {}",
             metadata.mode(),
             metadata.uid(),
             metadata.gid(),
-            metadata.mtime(),
-            metadata.mtime_nsec(),
+            times.then(|| (metadata.mtime(), metadata.mtime_nsec())),
             metadata.nlink(),
             String::from_utf8_lossy(&content)
         );

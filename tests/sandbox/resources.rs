@@ -177,7 +177,7 @@ fn descriptor_hoarding(place: &Place) {
 }
 
 fn fill_the_disks(place: &Place) {
-    let ended = Attack::new(place, "fill_the_disks").run();
+    let ended = Attack::new(place, "fill_the_disks").memory_mb(1024).run();
     ended.held(&["ENOSPC", "EROFS", "EACCES", "EPERM", "ENOENT", "EFBIG"]);
     // Nothing else can be written to at all.
     let noted = ended.noted();

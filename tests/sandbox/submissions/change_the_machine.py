@@ -1,15 +1,13 @@
-"""The clock, the host's name, priorities, memory locks, the personality."""
+"""The clock, priorities, memory locks, the personality."""
 
 import os
 import time
 
-from attempts import attempt, ctypes, finish, note, syscall
+from attempts import attempt, ctypes, finish, syscall
 
 attempt("clock_settime", time.clock_settime, time.CLOCK_REALTIME, 0)
 attempt("settimeofday", syscall, "settimeofday", (ctypes.c_long * 2)(0, 0), 0)
 attempt("adjtimex", syscall, "adjtimex", (ctypes.c_long * 32)(0x4000, 10_000))
-attempt("sethostname", syscall, "sethostname", ctypes.c_char_p(b"taken"), 5)
-attempt("setdomainname", syscall, "setdomainname", ctypes.c_char_p(b"taken"), 5)
 attempt("personality READ_IMPLIES_EXEC", syscall, "personality", 0x0400000)
 attempt("personality ADDR_NO_RANDOMIZE", syscall, "personality", 0x0040000)
 attempt("nice -20", os.setpriority, os.PRIO_PROCESS, 0, -20)
@@ -21,5 +19,4 @@ attempt("ioprio real time", syscall, "ioprio_set", 1, 0, 1 << 13)
 room = ctypes.create_string_buffer(64 << 20)
 attempt("mlock 64 MB", syscall, "mlock", room, 64 << 20)
 attempt("mlockall", syscall, "mlockall", 3)
-note("host name", os.uname().nodename)
 finish()

@@ -25,11 +25,14 @@ attempt("the test's own process", os.listdir, f"/proc/{CANARIES['test_pid']}")
 for file in ("kcore", "kmsg", "kallsyms", "keys", "key-users", "timer_list", "sched_debug", "kpagecount", "kpageflags", "vmallocinfo", "slabinfo", "iomem", "config.gz", "latency_stats", "sysrq-trigger", "scsi/scsi", "acpi", "bus", "irq", "fs/ext4", "driver", "tty/drivers", "modules", "interrupts", "net/unix", "net/tcp"):
     path = f"/proc/{file}"
     if os.path.isdir(path):
-        note(path, "EMPTY" if not os.listdir(path) else "DONE")
+        names = attempt(path, os.listdir, path)
+        if names == []:
+            note(path, "EMPTY")
         continue
     try:
         with open(path, "rb") as opened:
-            note(path, "DONE" if opened.read(64) else "EMPTY")
+            # A table of nothing but its heading is empty.
+            note(path, "DONE" if len(opened.readlines(4096)) > 1 else "EMPTY")
     except OSError as error:
         note(path, errno.errorcode[error.errno])
 finish()

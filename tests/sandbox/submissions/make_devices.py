@@ -3,7 +3,7 @@
 import os
 import stat
 
-from attempts import attempt, finish, note
+from attempts import attempt, finish
 
 for name, kind, major, minor in (("memory", stat.S_IFCHR, 1, 1), ("disk", stat.S_IFBLK, 253, 0), ("kvm", stat.S_IFCHR, 10, 232)):
     for folder in ("/tmp", "/dev/shm", "/dev"):
@@ -21,5 +21,5 @@ for device in ("null", "zero", "urandom"):
 attempt("touch stdin", os.utime, 0)
 attempt("chmod stdin", os.fchmod, 0, 0o600)
 attempt("touch stdin through /proc", os.utime, "/proc/self/fd/0")
-note("devices", sorted(os.listdir("/dev")))
+attempt("list /dev", os.listdir, "/dev")
 finish()

@@ -16,8 +16,10 @@ for name, path in {"interpreter": os.path.realpath(sys.executable), "features": 
     attempt(f"record lock {name}", fcntl.fcntl, number, fcntl.F_SETLK, lock)
     attempt(f"open file description lock {name}", fcntl.fcntl, number, F_OFD_SETLK, lock)
     attempt(f"lease {name}", fcntl.fcntl, number, F_SETLEASE, fcntl.F_RDLCK)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY)
-    attempt(f"watch the folder of {name}", fcntl.fcntl, folder, F_NOTIFY, 1)
+    attempt(
+        f"watch the folder of {name}",
+        lambda: fcntl.fcntl(os.open(os.path.dirname(path), os.O_RDONLY), F_NOTIFY, 1),
+    )
 attempt("inotify_init1", syscall, "inotify_init1", 0)
 attempt("fanotify_init", syscall, "fanotify_init", 0, 0)
 finish()

@@ -2,10 +2,12 @@
 
 import os
 
-from attempts import CANARIES, attempt, ctypes, finish, note, syscall
+from attempts import CANARIES, attempt, ctypes, finish, syscall
 
 root = os.open("/", os.O_PATH)
-note("root", sorted(os.listdir("/")))
+attempt("list the root", os.listdir, "/")
+for folder in ("home", "root", "srv", "work", "boot", "mnt", "opt", "var", "run", "media"):
+    attempt(f"stat /{folder}", os.stat, f"/{folder}")
 attempt("upwards from the root", os.stat, "../../../" + CANARIES["labels"].lstrip("/"), dir_fd=root)
 attempt("through /proc/self/fd", os.stat, f"/proc/self/fd/{root}/..{CANARIES['labels']}")
 handle = (ctypes.c_uint32 * 40)(128, 0)
