@@ -13,6 +13,7 @@ mod interpreter;
 pub mod onnx;
 mod program;
 mod python;
+mod scores;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,8 +22,9 @@ use serde::{Deserialize, Serialize};
 
 pub use interpreter::{Interpreter, InterpreterError};
 pub use onnx::{ContractError, ElementType, OnnxContract, OnnxInput, OnnxOutput, onnx};
-pub use program::{ProgramError, ScoresError, program, read_scores, score_named};
+pub use program::{ProgramError, program};
 pub use python::python;
+pub use scores::{ScoresError, read_scores, score_named};
 
 use super::kind::SubmissionKind;
 use super::predictions::{FileFormat, PredictionFormat};
@@ -269,4 +271,79 @@ fn json_arguments(value: &impl Serialize) -> Vec<String> {
         rest = after;
     }
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_order_is_cut_between_characters() {
+        let columns = vec!["größe".to_owned(); 20_000];
+        let arguments = json_arguments(&columns);
+        assert!(arguments.len() > 1);
+        assert!(arguments.iter().all(|argument| argument.len() <= 64 << 10));
+        let back: Vec<String> = serde_json::from_str(&arguments.concat()).unwrap();
+        assert_eq!(back, columns);
+    }
+
+    #[test]
+    fn a_machine_without_the_environment_runs_python_and_says_what_else_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        let runtimes = Runtimes::find(dir.path());
+        assert_eq!(runtimes.version(), None);
+        assert_eq!(runtimes.can_run(SubmissionKind::Predictions), Ok(()));
+        let missing = runtimes
+            .can_run(SubmissionKind::Onnx)
+            .unwrap_err()
+            .to_string();
+        assert!(missing.contains("paddock runtime build"), "{missing}");
+
+        let submission = dir.path().join("submission");
+        std::fs::create_dir(&submission).unwrap();
+        let task = Task {
+            features: Path::new("features.csv"),
+            features_format: FileFormat::Csv,
+            predictions_format: FileFormat::Csv,
+            columns: None,
+        };
+        let payload = python(&runtimes, &submission, &task, &Context::default());
+        if let Ok(payload) = payload {
+            let arguments = payload.command[1..]
+                .iter()
+                .map(|word| word.to_string_lossy());
+            let expected = [
+                "/submission/main.py",
+                "/data/features.csv",
+                "/output/predictions.csv",
+            ];
+            assert!(arguments.eq(expected));
+        }
+        std::fs::write(submission.join("submission.py"), "").unwrap();
+        let missing = python(&runtimes, &submission, &task, &Context::default()).unwrap_err();
+        assert!(matches!(
+            missing,
+            MissingRuntime::NotBuilt { .. } | MissingRuntime::NoPython(_)
+        ));
+    }
+
+    #[test]
+    fn nothing_of_the_machines_environment_reaches_a_model() {
+        let environment = environment(&Context {
+            seed: 5,
+            threads: 3,
+        });
+        let value = |name: &str| {
+            let found = environment.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| &**value)
+        };
+        assert_eq!(value("OMP_NUM_THREADS"), Some("3"));
+        assert_eq!(value("HOME"), Some("/tmp"));
+        assert_eq!(value("PATH"), Some("/usr/bin:/bin"));
+        assert!(
+            environment
+                .iter()
+                .all(|(name, _)| !name.starts_with("CARGO"))
+        );
+    }
 }

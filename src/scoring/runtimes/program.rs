@@ -4,12 +4,9 @@
 //! writes `scores.json` or `scores.txt` into `/app/output`. It runs in a sandbox of its own; nothing of
 //! a competitor but the checked predictions is in it.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-
-use serde_json::Value;
 
 use super::python::interpreted;
 use super::{Context, MissingRuntime, Runtimes, data_mount};
@@ -24,8 +21,8 @@ const OUTPUT: &str = "/app/output";
 /// What is run where the metadata do not say.
 const USUAL_NAMES: [&str; 3] = ["score.py", "scoring.py", "evaluate.py"];
 
-/// The largest scores file that is read: far more than any leaderboard has columns.
-const MAX_SCORES_BYTES: u64 = 1 << 20;
+/// The largest metadata that are read.
+const MAX_METADATA_BYTES: u64 = 1 << 16;
 
 /// Why a scoring program cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +62,7 @@ pub enum ProgramError {
 /// `program` is its unpacked folder. `reference` and `predictions` are folders, which become
 /// `/app/input/ref` and `/app/input/res`, or single files, which stand there as `solution.csv` and
 /// `predictions.csv` (or `.parquet`, by `predictions_format`). What it writes is read by
-/// [`read_scores`].
+/// [`read_scores`](super::read_scores).
 ///
 /// # Errors
 /// No Python on this machine, or no command that runs it.
@@ -126,11 +123,11 @@ fn read_capped(path: &Path) -> Result<String, String> {
     let mut text = String::new();
     let mut file = File::open(path)
         .map_err(|error| error.to_string())?
-        .take(MAX_SCORES_BYTES + 1);
+        .take(MAX_METADATA_BYTES + 1);
     file.read_to_string(&mut text)
         .map_err(|error| error.to_string())?;
-    if text.len() as u64 > MAX_SCORES_BYTES {
-        return Err(format!("it is larger than {MAX_SCORES_BYTES} bytes"));
+    if text.len() as u64 > MAX_METADATA_BYTES {
+        return Err(format!("it is larger than {MAX_METADATA_BYTES} bytes"));
     }
     Ok(text)
 }
@@ -194,195 +191,59 @@ fn arguments(line: &str) -> Result<Vec<String>, ProgramError> {
     Ok(words)
 }
 
-/// Why what a scoring program wrote is no scores.
-#[derive(Debug, PartialEq, thiserror::Error)]
-pub enum ScoresError {
-    /// The file cannot be read.
-    #[error("the scores cannot be read: {0}")]
-    Unreadable(String),
-    /// There are no scores.
-    #[error(
-        "the scoring program wrote no scores; write {{\"rmse\": 0.25}} into /app/output/scores.json"
-    )]
-    Empty,
-    /// More than any leaderboard shows.
-    #[error(
-        "the scores are larger than {MAX_SCORES_BYTES} bytes; write only the scores into scores.json"
-    )]
-    TooLarge,
-    /// Neither JSON nor lines of `key: value`.
-    #[error("line {line} of the scores is not like `rmse: 0.25`: \"{found}\"")]
-    Line {
-        /// The 1-based line.
-        line: usize,
-        /// What stands there.
-        found: String,
-    },
-    /// JSON of another shape.
-    #[error(
-        "the scores are not a JSON object of names and numbers such as {{\"rmse\": 0.25}}: {0}"
-    )]
-    Shape(String),
-    /// A score that is no number.
-    #[error("the score \"{key}\" is not a number: {found}")]
-    NotANumber {
-        /// Which score.
-        key: String,
-        /// What stands there.
-        found: String,
-    },
-    /// A score that no leaderboard can rank.
-    #[error("the score \"{key}\" is {found}; a score is a finite number")]
-    NotFinite {
-        /// Which score.
-        key: String,
-        /// What stands there.
-        found: String,
-    },
-    /// Two scores of one name.
-    #[error("the score \"{0}\" is written twice; write each once")]
-    Repeated(String),
-    /// A score that the challenge ranks by is not there.
-    #[error("the scoring program wrote no score \"{key}\", only: {found}")]
-    Missing {
-        /// Which score.
-        key: String,
-        /// Which there are.
-        found: String,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The scores that a scoring program wrote, by name: JSON (`{"rmse": 0.25}`) or lines (`rmse: 0.25`).
-///
-/// # Errors
-/// The first problem, with the score's name. Which scores must be there is [`score_named`]'s.
-pub fn read_scores(file: impl Read) -> Result<BTreeMap<String, f64>, ScoresError> {
-    let mut bytes = Vec::new();
-    file.take(MAX_SCORES_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| ScoresError::Unreadable(error.to_string()))?;
-    if bytes.len() as u64 > MAX_SCORES_BYTES {
-        return Err(ScoresError::TooLarge);
-    }
-    let text = String::from_utf8(bytes)
-        .map_err(|_| ScoresError::Unreadable("they are not UTF-8 text".to_owned()))?;
-    let text = text.trim_start_matches('\u{feff}').trim();
-    let scores = if text.starts_with(['{', '[']) {
-        from_json(text)?
-    } else {
-        from_lines(text)?
-    };
-    if scores.is_empty() {
-        return Err(ScoresError::Empty);
-    }
-    Ok(scores)
-}
-
-/// The score of a name.
-///
-/// # Errors
-/// [`ScoresError::Missing`]
-pub fn score_named(scores: &BTreeMap<String, f64>, key: &str) -> Result<f64, ScoresError> {
-    const NAMED: usize = 20;
-    scores.get(key).copied().ok_or_else(|| {
-        let names: Vec<String> = scores
-            .keys()
-            .take(NAMED)
-            .map(|name| excerpt(name))
-            .collect();
-        ScoresError::Missing {
-            key: key.to_owned(),
-            found: names.join(", "),
+    /// The command of a program's folder that holds these files.
+    fn command_of(files: &[(&str, &str)]) -> Result<Vec<String>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
         }
-    })
-}
+        command(folder.path()).map_err(|error| error.to_string())
+    }
 
-/// JSON as Python writes it: its NaN and Infinity are not JSON, and common enough to be told apart.
-fn from_json(text: &str) -> Result<BTreeMap<String, f64>, ScoresError> {
-    let pairs: Pairs = serde_json::from_str(text).map_err(|error| {
-        let python_only = ["NaN", "Infinity"]
-            .into_iter()
-            .find(|word| text.contains(word));
-        ScoresError::Shape(match python_only {
-            Some(word) => format!(
-                "it holds {word}, which JSON does not know; a score is a finite number ({error})"
-            ),
-            None => error.to_string(),
-        })
-    })?;
-    let mut scores = BTreeMap::new();
-    for (key, value) in pairs.0 {
-        let score = match &value {
-            Value::Number(number) => number.as_f64(),
-            _ => None,
+    const USUAL: [&str; 3] = ["/app/program/score.py", "/app/input", "/app/output"];
+
+    #[test]
+    fn a_program_says_how_it_is_started() {
+        let metadata =
+            "description: laps\ncommand: python3 /app/program/score.py /app/input /app/output\n";
+        for name in ["metadata", "metadata.yaml"] {
+            assert_eq!(command_of(&[(name, metadata)]).unwrap(), USUAL);
+        }
+        let legacy = "command: python $program/evaluate.py $input $output";
+        let words = ["/app/program/evaluate.py", "/app/input", "/app/output"];
+        assert_eq!(command_of(&[("metadata", legacy)]).unwrap(), words);
+        let quoted = "command: \"python3 -u /app/program/score.py /app/input /app/output\"";
+        assert_eq!(command_of(&[("metadata", quoted)]).unwrap()[0], "-u");
+        let folded = "command: >-\n  python3 /app/program/score.py\n  /app/input /app/output\ndescription: x\n";
+        assert_eq!(command_of(&[("metadata.yaml", folded)]).unwrap(), USUAL);
+    }
+
+    #[test]
+    fn a_program_without_metadata_is_known_by_its_name() {
+        assert_eq!(command_of(&[("score.py", "")]).unwrap(), USUAL);
+        let metadata = "description: no command here";
+        let words = command_of(&[("metadata", metadata), ("scoring.py", "")]).unwrap();
+        assert_eq!(words[0], "/app/program/scoring.py");
+        let error = command_of(&[("main.py", "")]).unwrap_err();
+        assert!(
+            error.contains("score.py, scoring.py or evaluate.py"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn only_python_is_started_and_never_a_shell() {
+        let said = |command: &str| {
+            command_of(&[("metadata", &format!("command: {command}"))]).unwrap_err()
         };
-        let score = score.ok_or_else(|| ScoresError::NotANumber {
-            key: excerpt(&key),
-            found: excerpt(&value.to_string()),
-        })?;
-        insert(&mut scores, key, score)?;
-    }
-    Ok(scores)
-}
-
-fn from_lines(text: &str) -> Result<BTreeMap<String, f64>, ScoresError> {
-    let mut scores = BTreeMap::new();
-    for (line, content) in (1..).zip(text.lines()) {
-        let content = content.trim();
-        if content.is_empty() {
-            continue;
-        }
-        let (key, value) = content.rsplit_once(':').ok_or_else(|| ScoresError::Line {
-            line,
-            found: excerpt(content),
-        })?;
-        let (key, value) = (key.trim(), value.trim());
-        let score = fast_float2::parse(value).map_err(|_| ScoresError::NotANumber {
-            key: excerpt(key),
-            found: excerpt(value),
-        })?;
-        insert(&mut scores, key.to_owned(), score)?;
-    }
-    Ok(scores)
-}
-
-fn insert(scores: &mut BTreeMap<String, f64>, key: String, score: f64) -> Result<(), ScoresError> {
-    if !score.is_finite() {
-        return Err(ScoresError::NotFinite {
-            key: excerpt(&key),
-            found: score.to_string(),
-        });
-    }
-    match scores.insert(key.clone(), score) {
-        Some(_) => Err(ScoresError::Repeated(excerpt(&key))),
-        None => Ok(()),
-    }
-}
-
-/// The pairs of a JSON object, with those that stand in it twice.
-struct Pairs(Vec<(String, Value)>);
-
-impl<'de> serde::Deserialize<'de> for Pairs {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Pairs;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object of names and numbers")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(
-                self,
-                mut map: A,
-            ) -> Result<Pairs, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(Pairs(pairs))
-            }
-        }
-        deserializer.deserialize_map(Visitor)
+        assert!(said("bash run.sh").contains("`bash`"));
+        assert!(said("pythonic score.py").contains("`pythonic`"));
+        assert!(said("python3 score.py && rm x").contains("no shell"));
+        assert!(said("").contains("is empty"));
+        assert!(said("python3").contains("names no program"));
     }
 }

@@ -437,3 +437,173 @@ impl Layout {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int64Array, StringArray};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    /// Everything that is read, for inputs called by their columns.
+    fn read(
+        path: &Path,
+        format: FileFormat,
+        inputs: &[(ElementType, &[&str])],
+    ) -> anyhow::Result<(Vec<String>, Vec<String>)> {
+        let inputs: Vec<(ElementType, Vec<String>)> = inputs
+            .iter()
+            .map(|(element, names)| {
+                (
+                    *element,
+                    names.iter().map(|name| (*name).to_owned()).collect(),
+                )
+            })
+            .collect();
+        let columns = Columns::of(path, format)?;
+        let layout = Layout::new(
+            &columns,
+            "id",
+            inputs.iter().map(|(element, names)| (*element, &**names)),
+        )?;
+        let (mut ids, mut values) = (Vec::new(), vec![String::new(); inputs.len()]);
+        layout.read(path, format, |batch| {
+            ids.extend_from_slice(&batch.ids);
+            for (text, elements) in values.iter_mut().zip(&batch.inputs) {
+                *text += &match elements {
+                    Elements::Float32(values) => format!("{values:?}"),
+                    Elements::Float64(values) => format!("{values:?}"),
+                    Elements::Int64(values) => format!("{values:?}"),
+                    Elements::String(values) => format!("{values:?}"),
+                };
+            }
+            Ok(())
+        })?;
+        Ok((ids, values))
+    }
+
+    fn csv(text: &str) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        file
+    }
+
+    const INPUTS: [(ElementType, &[&str]); 4] = [
+        (ElementType::Float32, &["speed", "lap", "wet"]),
+        (ElementType::Float64, &["speed"]),
+        (ElementType::Int64, &["lap"]),
+        (ElementType::String, &["track"]),
+    ];
+
+    #[test]
+    fn csv_and_parquet_feed_the_same() {
+        let text = csv(
+            "track,id,speed,lap,wet\nAdria,a,0.1,7,True\n\"Lonato, \"\"x\"\"\",\"b\",,8,false\n",
+        );
+        let of_csv = read(text.path(), FileFormat::Csv, &INPUTS).unwrap();
+
+        let columns: [(&str, ArrayRef); 5] = [
+            ("lap", Arc::new(Int64Array::from(vec![7, 8]))),
+            ("id", Arc::new(StringArray::from(vec!["a", "b"]))),
+            ("wet", Arc::new(BooleanArray::from(vec![true, false]))),
+            (
+                "speed",
+                Arc::new(arrow::array::Float64Array::from(vec![Some(0.1), None])),
+            ),
+            (
+                "track",
+                Arc::new(StringArray::from(vec!["Adria", "Lonato, \"x\""])),
+            ),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer =
+            ArrowWriter::try_new(file.reopen().unwrap(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let of_parquet = read(file.path(), FileFormat::Parquet, &INPUTS).unwrap();
+
+        assert_eq!(of_csv, of_parquet);
+        assert_eq!(of_csv.0, ["a", "b"]);
+        assert_eq!(
+            of_csv.1,
+            [
+                "[0.1, 7.0, 1.0, NaN, 8.0, 0.0]",
+                "[0.1, NaN]",
+                "[7, 8]",
+                "[\"Adria\", \"Lonato, \\\"x\\\"\"]",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cell_that_does_not_fit_is_named_with_its_line() {
+        let rows: String = (0..200_000)
+            .map(|row| format!("r{row},Adria,1.5,3,0\n"))
+            .collect();
+        for (bad, words) in [
+            (
+                "x,Adria,fast,3,0",
+                "column \"speed\": \"fast\" is not a number",
+            ),
+            ("x,Adria,1,,0", "column \"lap\": \"\" is not a whole number"),
+            (
+                "x,Adria,1,3.5,0",
+                "column \"lap\": \"3.5\" is not a whole number",
+            ),
+            ("x,Adria,1,3", "4 cells where the header has 5"),
+            ("x,Adria,1,3,0,9", "more cells than the 5 of the header"),
+        ] {
+            let file = csv(&format!("id,track,speed,lap,wet\n{rows}{bad}\n"));
+            let error = read(file.path(), FileFormat::Csv, &INPUTS)
+                .unwrap_err()
+                .to_string();
+            assert!(error.starts_with("line 200002 of the features"), "{error}");
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_the_features_lack_is_named() {
+        let file = csv("id,speed\na,1\n");
+        let error = read(file.path(), FileFormat::Csv, &INPUTS)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "the features have no column \"lap\"; they have: id, speed"
+        );
+        let empty = csv("");
+        let error = read(empty.path(), FileFormat::Csv, &INPUTS)
+            .unwrap_err()
+            .to_string();
+        assert_eq!(error, "the features are empty");
+        assert!(read(file.path(), FileFormat::Parquet, &INPUTS).is_err());
+    }
+
+    #[test]
+    fn columns_of_numbers_are_told_from_texts() {
+        let file = csv("id,speed,track,wet\n1,,Adria,True\n2,1e-3,7,False\n");
+        let columns = Columns::of(file.path(), FileFormat::Csv).unwrap();
+        assert_eq!(columns.numeric, [true, true, false, true]);
+
+        let columns: [(&str, ArrayRef); 2] = [
+            ("id", Arc::new(StringArray::from(vec!["a"]))),
+            ("speed", Arc::new(Float32Array::from(vec![1.0]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer =
+            ArrowWriter::try_new(file.reopen().unwrap(), batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        assert_eq!(
+            Columns::of(file.path(), FileFormat::Parquet)
+                .unwrap()
+                .numeric,
+            [false, true]
+        );
+    }
+}

@@ -5,7 +5,10 @@
 
 mod contract;
 mod features;
+mod message;
+mod predictions;
 mod run;
+mod signature;
 
 use std::path::Path;
 
