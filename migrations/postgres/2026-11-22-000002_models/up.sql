@@ -12,6 +12,8 @@ ALTER TABLE phases ADD COLUMN features_sha256 TEXT;
 ALTER TABLE phases ADD COLUMN features_bytes BIGINT;
 ALTER TABLE phases ADD COLUMN features_format TEXT CHECK (features_format IN ('csv', 'parquet'));
 ALTER TABLE phases ADD COLUMN features_hidden BOOLEAN NOT NULL DEFAULT TRUE;
+-- JSON: the names of the features' columns beside the id, for the pages and the starter kits.
+ALTER TABLE phases ADD COLUMN features_columns TEXT;
 -- The organizer's scoring program, where the metric names one.
 ALTER TABLE phases ADD COLUMN program_sha256 TEXT;
 
@@ -26,6 +28,8 @@ ALTER TABLE submissions ADD COLUMN peak_memory_bytes BIGINT;
 -- What a worker must be able to run to claim it.
 ALTER TABLE runs ADD COLUMN kind TEXT NOT NULL DEFAULT 'predictions' CHECK (kind IN ('predictions', 'onnx', 'python'));
 ALTER TABLE runs ADD COLUMN needs_sandbox BOOLEAN NOT NULL DEFAULT FALSE;
+-- The memory that it may use, so that only a worker that has as much claims it; 0 where nothing is run.
+ALTER TABLE runs ADD COLUMN memory_bytes BIGINT NOT NULL DEFAULT 0;
 -- Asked for by the organizer: its submission keeps its score until the run has another.
 ALTER TABLE runs ADD COLUMN rescore BOOLEAN NOT NULL DEFAULT FALSE;
 

@@ -1,1 +1,0 @@
-ALTER TABLE phases DROP COLUMN features_columns;
