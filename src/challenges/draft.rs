@@ -72,10 +72,21 @@ pub struct PhaseDraft {
     pub max_bytes: u64,
     /// How the solution is read and split.
     pub solution: SolutionSpec,
-    /// Whether the features that models predict from are kept from competitors, and with them
-    /// what their models print.
+    /// A file of the dataset's newest release that models predict from, such as `test.csv`. Without it
+    /// features are sent with the solution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features_file: Option<String>,
+    /// Whether features that are sent are kept from competitors, and with them what their models
+    /// print.
     #[serde(default = "yes")]
     pub features_hidden: bool,
+}
+
+impl PhaseDraft {
+    /// Whether competitors may not see what models predict from.
+    pub fn hides_features(&self) -> bool {
+        self.features_hidden && self.features_file.is_none()
+    }
 }
 
 fn predictions_alone() -> Vec<SubmissionKind> {
@@ -125,6 +136,12 @@ impl ChallengeDraft {
                 return invalid(
                     field("submissions_per_day"),
                     "allow at least one submission",
+                );
+            }
+            if phase.features_file.is_some() && self.dataset.is_none() {
+                return invalid(
+                    field("features_file"),
+                    "this is a file of the challenge's dataset; name that in `dataset`",
                 );
             }
             if !(1..=(1 << 30)).contains(&phase.max_bytes) {

@@ -6,12 +6,14 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use tempfile::NamedTempFile;
 
 use diesel::prelude::*;
 
 use super::challenge::{ChallengeError, Features, insert_pages, invalid};
 use super::draft::{ChallengeDraft, PhaseDraft};
 use crate::accounts::users::User;
+use crate::datasets::catalogue;
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::json_text;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
@@ -30,7 +32,8 @@ use crate::scoring::solution::{SampleNumbers, Solution, Split};
 pub struct ChallengeFiles {
     /// The solutions, one for each phase in their order.
     pub solutions: Vec<PathBuf>,
-    /// What models predict from: one for each phase in their order, or none.
+    /// What models predict from: one for each phase that names no file of the dataset for it, in
+    /// their order, or none where no models are taken.
     pub features: Vec<PathBuf>,
     /// The scoring programs, one for each phase whose metric names one, in their order; or one for
     /// all of them.
@@ -48,6 +51,7 @@ struct PhaseFiles {
 impl ChallengeFiles {
     /// Gives each phase its files.
     fn by_phase(self, draft: &ChallengeDraft) -> Result<Vec<PhaseFiles>, ChallengeError> {
+        let sends_features = |phase: &&PhaseDraft| phase.features_file.is_none();
         let phases = draft.phases.len();
         if self.solutions.len() != phases {
             let sent = self.solutions.len();
@@ -55,9 +59,12 @@ impl ChallengeFiles {
             return invalid("solution", problem);
         }
         let sent = self.features.len();
-        if draft.takes_models() && sent != phases {
-            let problem =
-                format!("models need features: send one file for each phase: {sent} for {phases}");
+        let needed = draft.phases.iter().filter(sends_features).count();
+        if draft.takes_models() && sent != needed {
+            let problem = format!(
+                "models need features: send one file for each phase, or name a file of the dataset in its \
+                 `features_file`: {sent} for {needed}"
+            );
             return invalid("features", problem);
         }
         if !draft.takes_models() && sent > 0 {
@@ -85,7 +92,10 @@ impl ChallengeFiles {
             .zip(&draft.phases)
             .map(|(solution, phase)| PhaseFiles {
                 solution,
-                features: features.next(),
+                features: match phase.features_file {
+                    None => features.next(),
+                    Some(_) => None,
+                },
                 program: phase.metric.program().and_then(|_| programs.next()),
             })
             .collect())
@@ -108,7 +118,16 @@ pub async fn post(
     draft.check()?;
     let files = files.by_phase(&draft)?;
     let mut stored = Vec::with_capacity(files.len());
-    for (index, (phase, files)) in draft.phases.iter().zip(files).enumerate() {
+    for (index, (phase, mut files)) in draft.phases.iter().zip(files).enumerate() {
+        let released = match (&draft.dataset, &phase.features_file) {
+            (Some(dataset), Some(path)) if draft.takes_models() => {
+                Some(released_file(database, storage, dataset, path, index).await?)
+            }
+            _ => None,
+        };
+        if let Some(released) = &released {
+            files.features = Some(released.path().to_owned());
+        }
         let (tried, format) = (phase.clone(), draft.prediction_format.clone());
         let paths = files.clone();
         let tried_out =
@@ -121,7 +140,7 @@ pub async fn post(
         let hidden = |path| storage.put_file(Area::Hidden, path);
         let features = match (&files.features, tried_out.features) {
             (Some(path), Some(checked)) => {
-                let area = if phase.features_hidden {
+                let area = if phase.hides_features() {
                     Area::Hidden
                 } else {
                     Area::Published
@@ -131,7 +150,7 @@ pub async fn post(
                     sha256: stored.sha256,
                     bytes: stored.bytes,
                     format: checked.format,
-                    hidden: phase.features_hidden,
+                    hidden: phase.hides_features(),
                     columns: checked.columns,
                 })
             }
@@ -156,6 +175,32 @@ pub async fn post(
     database
         .write(move |connection| create(connection, now, owner_id, &draft, &stored))
         .await
+}
+
+/// A file of a dataset's newest release, on this machine.
+async fn released_file(
+    database: &Database,
+    storage: &Storage,
+    dataset: &str,
+    path: &str,
+    index: usize,
+) -> Result<NamedTempFile, ChallengeError> {
+    let (slug, name) = (dataset.to_owned(), path.to_owned());
+    let found = database
+        .read(move |connection| catalogue::find_file(connection, &slug, None, &name))
+        .await?;
+    let Some(file) = found else {
+        return invalid(
+            format!("phases[{index}].features_file"),
+            format!("the newest release of `{dataset}` has no file `{path}`"),
+        );
+    };
+    let local = NamedTempFile::new().map_err(|error| unstored(error.into()))?;
+    storage
+        .copy_to_file(Area::Published, &file.sha256, local.path())
+        .await
+        .map_err(unstored)?;
+    Ok(local)
 }
 
 /// A phase's files, checked and stored, with the sample submission made from its solution.
@@ -376,7 +421,7 @@ fn create(
                 phases::features_sha256.eq(features.map(|features| &features.sha256)),
                 phases::features_bytes.eq(features.map(|features| features.bytes as i64)), // likewise
                 phases::features_format.eq(features.map(|features| features.format.as_str())),
-                phases::features_hidden.eq(phase.features_hidden),
+                phases::features_hidden.eq(phase.hides_features()),
                 phases::features_columns.eq(features
                     .map(|features| json_text(&features.columns))
                     .transpose()?),

@@ -600,6 +600,7 @@ pub fn sample_draft(now: DateTime<Utc>) -> ChallengeDraft {
                 public_fraction: None,
                 split_seed: 0,
             },
+            features_file: None,
             features_hidden: true,
         }],
     }

@@ -5,7 +5,7 @@ use anyhow::{anyhow, bail};
 use chrono::TimeDelta;
 
 use super::baselines::Baseline;
-use super::championship::{self, Season};
+use super::championship::Season;
 use super::people::Person;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::User;
@@ -63,16 +63,11 @@ pub async fn post(state: &State, organizer: &User, season: &Season) -> anyhow::R
     let principal = Principal::Browser(organizer.clone());
     let now = state.clock.now();
     let mut slugs = Vec::new();
-    let features = championship::download_file(state, "test.csv").await?;
     let drafts = [
-        (
-            lap_times()?,
-            &season.lap_times,
-            vec![features.path().to_owned()],
-        ),
-        (driver_rating()?, &season.driver_rating, Vec::new()),
+        (lap_times()?, &season.lap_times),
+        (driver_rating()?, &season.driver_rating),
     ];
-    for (done, (mut draft, solution, features)) in (1..).zip(drafts) {
+    for (done, (mut draft, solution)) in (1..).zip(drafts) {
         let slug = draft.slug.clone();
         slugs.push(slug.clone());
         for phase in &mut draft.phases {
@@ -91,7 +86,6 @@ pub async fn post(state: &State, organizer: &User, season: &Season) -> anyhow::R
             Err(ChallengeError::NotFound(_)) => {
                 let files = ChallengeFiles {
                     solutions: vec![solution.clone()],
-                    features,
                     ..ChallengeFiles::default()
                 };
                 posting::post(

@@ -165,7 +165,7 @@ async fn find(state: &State) -> anyhow::Result<Option<DatasetDetail>> {
 }
 
 /// A file of the published championship, as a competitor gets it.
-pub async fn download_file(state: &State, path: &str) -> anyhow::Result<NamedTempFile> {
+async fn download_file(state: &State, path: &str) -> anyhow::Result<NamedTempFile> {
     let dataset = find(state)
         .await?
         .context("the championship is not published")?;

@@ -312,6 +312,7 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
                 public_fraction: Some(public_percent? / 100.0),
                 split_seed,
             },
+            features_file: None,
             features_hidden: true,
         }],
     })
