@@ -126,7 +126,15 @@ fn try_to_seal(sandbox: &Sandbox) -> Result<(), Failure> {
         ..Limits::default()
     };
     let nowhere = Path::new("/dev/null");
-    host::try_to_run(sandbox, &payload, &limits, nowhere, &AtomicBool::new(false)).map(|_| ())
+    host::try_to_run(
+        sandbox,
+        None,
+        &payload,
+        &limits,
+        nowhere,
+        &AtomicBool::new(false),
+    )
+    .map(|_| ())
 }
 
 fn cgroup(settings: &SandboxSettings) -> LayerReport {

@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-use nix::unistd::geteuid;
+use nix::unistd::{geteuid, pipe2};
 
 use super::cgroup::Cgroup;
-use super::job::{Channel, During, Failure, Job, Order, Received, Report};
+use super::job::{Channel, During, Exit, Failure, Job, Order, Received, Report};
 use super::judge::{self, Seen, Stop};
-use super::{Finished, Layer, Limits, Payload, Sandbox, Usage, supervisor};
+use super::{Finished, Layer, Limits, Payload, Preforked, Sandbox, Usage, supervisor};
 use crate::scoring::verdict::Verdict;
 
 /// How often limits and the cancellation are looked at.
@@ -33,12 +32,13 @@ const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 /// Runs a payload and judges it; see [`Sandbox::run`].
 pub fn run(
     sandbox: &Sandbox,
+    python: Option<&Preforked>,
     payload: &Payload,
     limits: &Limits,
     output_into: &Path,
     cancelled: &AtomicBool,
 ) -> Finished {
-    match try_to_run(sandbox, payload, limits, output_into, cancelled) {
+    match try_to_run(sandbox, python, payload, limits, output_into, cancelled) {
         Ok(finished) => finished,
         Err(failure) => {
             tracing::error!(layer = ?failure.layer, "a run was refused: {failure}");
@@ -64,6 +64,7 @@ fn refused(failure: &Failure) -> Finished {
 /// The same; that nothing could be run is an error.
 pub fn try_to_run(
     sandbox: &Sandbox,
+    python: Option<&Preforked>,
     payload: &Payload,
     limits: &Limits,
     output_into: &Path,
@@ -78,7 +79,7 @@ pub fn try_to_run(
         .map_err(io::Error::other)
         .during(Layer::Mounts, "reading the payload")?;
     remove_file(output_into).during(Layer::Mounts, "removing older predictions")?;
-    let mut run = Run::start(sandbox, payload, limits, output_into)?;
+    let mut run = Run::start(sandbox, python, payload, limits, output_into)?;
     let outcome = run.watch(cancelled);
     if outcome.is_err() {
         run.end_supervisor();
@@ -102,6 +103,10 @@ fn remove_file(path: &Path) -> io::Result<()> {
 
 /// A run under way.
 struct Run<'a> {
+    /// Where the payload is forked from a Python instead of started inside.
+    joining: Option<Joining<'a>>,
+    /// Then this is where its trusted parent speaks.
+    joined: Option<Channel>,
     limits: &'a Limits,
     supervisor: Child,
     control: Channel,
@@ -121,10 +126,20 @@ struct Run<'a> {
     seen: Seen,
 }
 
+/// What it takes to have a payload forked.
+struct Joining<'a> {
+    python: &'a Preforked,
+    payload: &'a Payload,
+    job: Job,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+}
+
 impl<'a> Run<'a> {
     fn start(
         sandbox: &Sandbox,
-        payload: &Payload,
+        python: Option<&'a Preforked>,
+        payload: &'a Payload,
         limits: &'a Limits,
         output_into: &'a Path,
     ) -> Result<Self, Failure> {
@@ -132,34 +147,41 @@ impl<'a> Run<'a> {
             .cgroups
             .as_ref()
             .filter(|_| sandbox.has(Layer::Cgroup));
-        let (control, theirs) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .during(Layer::Environment, "making a socket")?;
-        let control = Channel::new(control);
+        let (control, theirs) = Channel::pair().during(Layer::Environment, "making a socket")?;
+        let pipe = || pipe2(OFlag::O_CLOEXEC).during(Layer::Environment, "making a pipe");
+        let (stdout, stdout_inside) = pipe()?;
+        let (stderr, stderr_inside) = pipe()?;
         let mut command = Command::new(&sandbox.settings.executable);
         command
             .arg0("paddock-sandbox")
             .arg(supervisor::ARGUMENT)
             .stdin(theirs)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .stdout(
+                stdout_inside
+                    .try_clone()
+                    .map_or_else(|_| Stdio::null(), Stdio::from),
+            )
+            .stderr(
+                stderr_inside
+                    .try_clone()
+                    .map_or_else(|_| Stdio::null(), Stdio::from),
+            );
         if sandbox.has(Layer::Environment) {
             command.env_clear();
         }
-        let mut supervisor = command
+        let supervisor = command
             .spawn()
             .during(Layer::Environment, "starting the supervisor")?;
         // Our copy of their end closes with the command, so that we see when they are all gone.
         drop(command);
         let job = Job {
             host: std::process::id().cast_signed(),
-            user: geteuid()
-                .is_root()
-                .then(|| sandbox.settings.uid_base.saturating_add(supervisor.id())),
+            user: match python {
+                Some(python) => python.user(),
+                None => geteuid()
+                    .is_root()
+                    .then(|| sandbox.settings.uid_base.saturating_add(supervisor.id())),
+            },
             command: payload.command.clone(),
             environment: payload.environment.clone(),
             working_directory: payload.working_directory.clone(),
@@ -167,17 +189,20 @@ impl<'a> Run<'a> {
             outputs: payload.outputs.clone(),
             limits: limits.clone(),
             watched_within: sandbox.cgroups.is_none() && sandbox.has(Layer::Cgroup),
+            preforked: python.is_some(),
+            mapped_bytes: python.map_or(0, Preforked::mapped_bytes),
             filters: sandbox.filters.clone(),
             without: sandbox.without.clone(),
         };
-        let (stdout, stderr) = (supervisor.stdout.take(), supervisor.stderr.take());
         let mut run = Self {
+            joining: None,
+            joined: None,
             limits,
             supervisor,
             control,
             cgroup: None,
-            stdout: Log::new(stdout.map(OwnedFd::from)),
-            stderr: Log::new(stderr.map(OwnedFd::from)),
+            stdout: Log::new(stdout),
+            stderr: Log::new(stderr),
             output_into,
             output: None,
             output_bytes: 0,
@@ -190,7 +215,16 @@ impl<'a> Run<'a> {
             seen: Seen::default(),
         };
         match run.launch(&job, cgroups) {
-            Ok(()) => Ok(run),
+            Ok(()) => {
+                run.joining = python.map(|python| Joining {
+                    python,
+                    payload,
+                    job,
+                    stdout: stdout_inside,
+                    stderr: stderr_inside,
+                });
+                Ok(run)
+            }
             Err(failure) => {
                 run.end_supervisor();
                 Err(failure)
@@ -223,16 +257,23 @@ impl<'a> Run<'a> {
         let mut looked = Instant::now();
         loop {
             let (stdout, stderr) = (self.stdout.pipe.as_ref(), self.stderr.pipe.as_ref());
-            let mut watched = vec![PollFd::new(self.control.as_fd(), PollFlags::POLLIN)];
+            let readable = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
+            let mut watched = vec![readable(self.control.as_fd())];
+            watched.extend(self.joined.as_ref().map(|joined| readable(joined.as_fd())));
             let pipes = [stdout, stderr].into_iter().flatten();
-            watched.extend(pipes.map(|pipe| PollFd::new(pipe.as_fd(), PollFlags::POLLIN)));
+            watched.extend(pipes.map(|pipe| readable(pipe.as_fd())));
             let timeout = PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO);
             match poll(&mut watched, timeout) {
                 Ok(_) | Err(Errno::EINTR) => {}
                 Err(error) => return Err(error).during(Layer::Init, "watching the run"),
             }
-            let heard = watched[0].any().unwrap_or_default();
+            let ready = |position: usize| watched[position].any().unwrap_or_default();
+            let heard = ready(0);
+            let heard_joined = self.joined.is_some() && ready(1);
             self.read_logs();
+            if heard_joined {
+                self.hear_joined(&mut buffer)?;
+            }
             if heard {
                 match self
                     .control
@@ -240,7 +281,8 @@ impl<'a> Run<'a> {
                     .during(Layer::Init, "listening to the run")?
                 {
                     Received::End => break,
-                    Received::Report(report) => self.take(report)?,
+                    Received::Report(Report::Ready, descriptors) => self.fork(&descriptors)?,
+                    Received::Report(report, _) => self.take(report)?,
                     Received::Output(piece) => self.take_output(&piece)?,
                 }
             }
@@ -253,8 +295,70 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
+    /// Has the payload forked, when its namespaces are ready.
+    fn fork(&mut self, descriptors: &[OwnedFd]) -> Result<(), Failure> {
+        let failed = Layer::Init;
+        let Some(joining) = self.joining.take() else {
+            let odd = io::Error::other("pid 1 is ready unasked");
+            return Err(Failure::new(failed, "forking a Python", odd));
+        };
+        let (ours, theirs) = Channel::pair().during(failed, "making a socket")?;
+        let pipes = [&theirs, &joining.stdout, &joining.stderr];
+        let descriptors: Vec<_> = pipes
+            .into_iter()
+            .chain(descriptors)
+            .map(AsFd::as_fd)
+            .collect();
+        let Joining {
+            python,
+            payload,
+            ref job,
+            ..
+        } = joining;
+        python.fork(job, payload, &descriptors)?;
+        self.joined = Some(ours);
+        Ok(())
+    }
+
+    /// Listens to the trusted parent of a forked payload.
+    fn hear_joined(&mut self, buffer: &mut Vec<u8>) -> Result<(), Failure> {
+        let Some(joined) = &self.joined else {
+            return Ok(());
+        };
+        let heard = joined
+            .receive(buffer)
+            .during(Layer::Init, "listening to the forked Python")?;
+        match heard {
+            Received::Report(Report::Joining { process }, _) => {
+                if let Some(cgroup) = &self.cgroup {
+                    cgroup.join(process)?;
+                }
+                joined.order(Order::Go);
+            }
+            Received::Report(report, _) => {
+                let over = match &report {
+                    Report::Exited(exit) => Some(*exit == Exit::Code(0)),
+                    Report::Failed(_) => Some(false),
+                    _ => None,
+                };
+                self.take(report)?;
+                if let Some(succeeded) = over {
+                    self.joined = None;
+                    self.control.order(Order::Over { succeeded });
+                }
+            }
+            Received::Output(_) => {}
+            Received::End => {
+                self.joined = None;
+                self.control.order(Order::Over { succeeded: false });
+            }
+        }
+        Ok(())
+    }
+
     fn take(&mut self, report: Report) -> Result<(), Failure> {
         match report {
+            Report::Ready | Report::Joining { .. } => {}
             Report::Failed(failure) => self.failure = Some(failure),
             Report::Sealed => self.sealed = Some(Instant::now()),
             Report::Exited(exit) => {
@@ -415,11 +519,9 @@ struct Log {
 }
 
 impl Log {
-    fn new(pipe: Option<OwnedFd>) -> Self {
-        let pipe = pipe.filter(|pipe| {
-            let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
-            fcntl(pipe, flags).is_ok()
-        });
+    fn new(pipe: OwnedFd) -> Self {
+        let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
+        let pipe = fcntl(&pipe, flags).is_ok().then_some(pipe);
         Self {
             pipe: pipe.map(File::from),
             kept: Vec::new(),

@@ -17,7 +17,14 @@ use nix::unistd::{self, ForkResult, Pid, fork};
 
 use super::job::{CHUNK, Channel, During, Exit, Failure, Job, Report};
 use super::mounts::Root;
-use super::{Layer, OUTPUT, seal, syscalls};
+use super::{Layer, OUTPUT, namespaces, seal, syscalls};
+
+/// After how many milliseconds each orphans are buried while a payload runs that joined from outside.
+const BURIED_EVERY: u8 = 50;
+
+/// What the supervisor writes into the lifeline when such a payload is over.
+pub const SUCCEEDED: [u8; 1] = *b"1";
+pub const FAILED: [u8; 1] = *b"0";
 
 /// Everything that pid 1 does. `alive` is a pipe whose other end only the supervisor holds.
 pub fn run(job: &Job, root: Root, control: &Channel, alive: &OwnedFd) -> Result<(), Failure> {
@@ -26,7 +33,10 @@ pub fn run(job: &Job, root: Root, control: &Channel, alive: &OwnedFd) -> Result<
     if job.has(Layer::Init) {
         prctl::set_dumpable(false).during(Layer::Init, "hiding pid 1")?;
     }
-    seal::give_up_privileges(job)?;
+    seal::perform(&seal::give_up_privileges(job), None)?;
+    if job.preforked {
+        return serve_preforked(job, control, alive);
+    }
     // SAFETY: this process has one thread.
     match unsafe { fork() }.during(Layer::Init, "starting the payload")? {
         ForkResult::Child => Err(become_payload(job, control)),
@@ -38,6 +48,37 @@ pub fn run(job: &Job, root: Root, control: &Channel, alive: &OwnedFd) -> Result<
                 .during(Layer::Init, "handing over the predictions")
         }
     }
+}
+
+/// Lets a payload join from outside, which then is nobody's child here, and waits until it is over.
+fn serve_preforked(job: &Job, control: &Channel, alive: &OwnedFd) -> Result<(), Failure> {
+    let ruleset = seal::landlock_ruleset(job)?;
+    let namespaces = namespaces::open_own(job)?;
+    let descriptors: Vec<_> = std::iter::once(&ruleset)
+        .chain(&namespaces)
+        .map(AsFd::as_fd)
+        .collect();
+    control
+        .tell_with(&Report::Ready, &descriptors)
+        .during(Layer::Init, "reporting")?;
+    drop((ruleset, namespaces));
+    let serve = || -> io::Result<()> {
+        let mut word = [0];
+        loop {
+            let mut watched = [PollFd::new(alive.as_fd(), PollFlags::POLLIN)];
+            if poll(&mut watched, PollTimeout::from(BURIED_EVERY)).unwrap_or_default() > 0 {
+                break;
+            }
+            while bury_one(libc::WNOHANG).is_ok_and(|(dead, _)| dead > 0) {}
+        }
+        // Without a word the supervisor is gone, and we go with it.
+        if unistd::read(alive, &mut word)? == 1 {
+            bury_all()?;
+            hand_over(job, control, word == SUCCEEDED)?;
+        }
+        Ok(())
+    };
+    serve().during(Layer::Init, "handing over the predictions")
 }
 
 fn die_with_the_supervisor(alive: &OwnedFd) -> Result<(), Failure> {
@@ -55,17 +96,22 @@ fn die_with_the_supervisor(alive: &OwnedFd) -> Result<(), Failure> {
 /// who could still write into the predictions.
 fn bury_until(payload: Pid) -> nix::Result<Exit> {
     let exit = loop {
-        match bury_one() {
+        match bury_one(0) {
             Ok((dead, exit)) if dead == payload.as_raw() => break exit,
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
         }
     };
+    bury_all()?;
+    Ok(exit)
+}
+
+fn bury_all() -> nix::Result<()> {
     loop {
         // To everyone but ourselves; whoever forks meanwhile is met in the next round.
         let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
-        match bury_one() {
-            Err(Errno::ECHILD) => return Ok(exit),
+        match bury_one(0) {
+            Err(Errno::ECHILD) => return Ok(()),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error),
         }
@@ -73,10 +119,10 @@ fn bury_until(payload: Pid) -> nix::Result<Exit> {
 }
 
 /// Waits for any child. `nix` has no names for real-time signals, and a payload may end itself by one.
-fn bury_one() -> nix::Result<(libc::pid_t, Exit)> {
+fn bury_one(options: libc::c_int) -> nix::Result<(libc::pid_t, Exit)> {
     let mut status = 0;
     // SAFETY: `status` outlives the call.
-    let dead = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, 0) })?;
+    let dead = Errno::result(unsafe { libc::waitpid(-1, &raw mut status, options) })?;
     let exit = if libc::WIFSIGNALED(status) {
         Exit::Signal(libc::WTERMSIG(status))
     } else {
@@ -163,15 +209,8 @@ fn try_to_become_payload(
     unistd::setsid().during(Layer::Init, "starting a session")?;
     unistd::chdir(&job.working_directory)
         .during(Layer::Mounts, "entering the working directory")?;
-    if job.has(Layer::Landlock) {
-        seal::restrict_by_landlock(job)?;
-    }
-    if job.has(Layer::ResourceLimits) {
-        seal::limit_resources(job)?;
-    }
-    if job.has(Layer::Seccomp) {
-        seal::filter_calls(job)?;
-    }
+    let ruleset = seal::landlock_ruleset(job)?;
+    seal::perform(&seal::seal(job)?, Some(ruleset.as_fd()))?;
     control
         .tell(&Report::Sealed)
         .during(Layer::Init, "reporting")?;

@@ -5,12 +5,15 @@
 //! writes [`Report::Sealed`], and `execve` closes it. So no payload can forge a verdict.
 
 use std::ffi::OsString;
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, recv, send};
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr,
+    recv, recvmsg, send, sendmsg, socketpair,
+};
 use nix::unistd;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,9 @@ use super::{Layer, Limits, Mount};
 /// The largest message: a job with its filters takes about a quarter of it, and the kernel's default
 /// for a socket's buffer is 208 KiB.
 const LARGEST: usize = 128 * 1024;
+
+/// The most descriptors of a message: seven namespaces and a Landlock ruleset.
+const DESCRIPTORS: usize = 8;
 
 /// How much of the predictions goes into one message.
 pub const CHUNK: usize = 64 * 1024;
@@ -39,6 +45,10 @@ pub struct Job {
     pub limits: Limits,
     /// Whether memory and CPU time are watched from within, for want of a cgroup.
     pub watched_within: bool,
+    /// Whether the payload is not started inside but forked from a Python that joins from outside.
+    pub preforked: bool,
+    /// What that Python has mapped already.
+    pub mapped_bytes: u64,
     /// The system call filters, compiled once by the host.
     pub filters: Vec<Vec<u64>>,
     /// What a test leaves out.
@@ -59,6 +69,9 @@ pub enum Order {
     Go,
     /// End the payload.
     Stop,
+    /// The payload that joined from outside is over: end what it left behind, and hand over the
+    /// predictions if it succeeded.
+    Over { succeeded: bool },
 }
 
 /// What trusted code inside tells the host.
@@ -66,6 +79,10 @@ pub enum Order {
 pub enum Report {
     /// A layer cannot be erected; nothing untrusted has run.
     Failed(Failure),
+    /// A payload may join from outside. With descriptors of the Landlock ruleset and the namespaces.
+    Ready,
+    /// The process that is to join.
+    Joining { process: u32 },
     /// All layers stand; the next instruction is the payload's.
     Sealed,
     /// The payload's first process is over.
@@ -134,9 +151,9 @@ pub struct Channel {
 }
 
 /// A message from inside.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Received {
-    Report(Report),
+    Report(Report, Vec<OwnedFd>),
     /// A piece of the predictions.
     Output(Vec<u8>),
     /// The other side is gone.
@@ -150,6 +167,36 @@ const OUTPUT: u8 = b'O';
 impl Channel {
     pub fn new(socket: OwnedFd) -> Self {
         Self { socket }
+    }
+
+    /// Our end, and theirs.
+    pub fn pair() -> nix::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = socketpair(
+            AddressFamily::Unix,
+            SockType::SeqPacket,
+            None,
+            SockFlag::SOCK_CLOEXEC,
+        )?;
+        Ok((Self::new(ours), theirs))
+    }
+
+    /// Sends a message with descriptors.
+    pub fn tell_with(
+        &self,
+        message: &impl Serialize,
+        descriptors: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        let mut bytes = vec![TEXT];
+        serde_json::to_writer(&mut bytes, message)?;
+        let numbers: Vec<RawFd> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
+        sendmsg::<UnixAddr>(
+            self.socket.as_raw_fd(),
+            &[IoSlice::new(&bytes)],
+            &[ControlMessage::ScmRights(&numbers)],
+            MsgFlags::MSG_NOSIGNAL,
+            None,
+        )?;
+        Ok(())
     }
 
     /// Sends a job, an order or a report.
@@ -195,11 +242,13 @@ impl Channel {
     /// The host's side: waits for the next message from inside. `buffer` is kept between calls.
     pub fn receive(&self, buffer: &mut Vec<u8>) -> io::Result<Received> {
         buffer.resize(LARGEST, 0);
-        let length = self.read(buffer)?;
+        let (length, descriptors) = self.read_with(buffer)?;
         match buffer.get(..length) {
             Some([]) | None => Ok(Received::End),
             Some([OUTPUT, piece @ ..]) => Ok(Received::Output(piece.to_vec())),
-            Some([TEXT, text @ ..]) => Ok(Received::Report(serde_json::from_slice(text)?)),
+            Some([TEXT, text @ ..]) => {
+                Ok(Received::Report(serde_json::from_slice(text)?, descriptors))
+            }
             Some(_) => Err(io::Error::other("a message of unknown kind")),
         }
     }
@@ -216,6 +265,36 @@ impl Channel {
         }
     }
 
+    fn read_with(&self, buffer: &mut [u8]) -> io::Result<(usize, Vec<OwnedFd>)> {
+        let mut space = nix::cmsg_space!([RawFd; DESCRIPTORS]);
+        let mut slices = [IoSliceMut::new(buffer)];
+        let message = loop {
+            let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+            match recvmsg::<UnixAddr>(
+                self.socket.as_raw_fd(),
+                &mut slices,
+                Some(&mut space),
+                flags,
+            ) {
+                Ok(message) => break message,
+                Err(Errno::EINTR) => {}
+                Err(Errno::ECONNRESET) => return Ok((0, Vec::new())),
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let mut descriptors = Vec::new();
+        for control in message.cmsgs()? {
+            if let ControlMessageOwned::ScmRights(numbers) = control {
+                // SAFETY: the kernel has just made these descriptors for us alone.
+                let owned = numbers
+                    .into_iter()
+                    .map(|number| unsafe { OwnedFd::from_raw_fd(number) });
+                descriptors.extend(owned);
+            }
+        }
+        Ok((message.bytes, descriptors))
+    }
+
     /// Sends an order without ever raising SIGPIPE; that the other side is gone already is no error.
     pub fn order(&self, order: Order) {
         let mut bytes = vec![TEXT];
@@ -226,26 +305,18 @@ impl Channel {
 }
 
 impl AsFd for Channel {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-
     use super::*;
 
     fn pair() -> (Channel, Channel) {
-        let (one, other) = socketpair(
-            AddressFamily::Unix,
-            SockType::SeqPacket,
-            None,
-            SockFlag::SOCK_CLOEXEC,
-        )
-        .unwrap();
-        (Channel::new(one), Channel::new(other))
+        let (ours, theirs) = Channel::pair().unwrap();
+        (ours, Channel::new(theirs))
     }
 
     #[test]
@@ -257,10 +328,17 @@ mod tests {
         drop(inside);
         let mut buffer = Vec::new();
         let mut next = || host.receive(&mut buffer).unwrap();
-        assert_eq!(next(), Received::Report(Report::Sealed));
-        assert_eq!(next(), Received::Output(b"id,lap\n".to_vec()));
-        assert_eq!(next(), Received::Report(Report::Exited(Exit::Code(3))));
-        assert_eq!(next(), Received::End);
+        let Received::Report(Report::Sealed, _) = next() else {
+            panic!("sealed comes first");
+        };
+        let Received::Output(piece) = next() else {
+            panic!("then the predictions");
+        };
+        assert_eq!(piece, b"id,lap\n");
+        let Received::Report(Report::Exited(Exit::Code(3)), _) = next() else {
+            panic!("then the end of the payload");
+        };
+        assert!(matches!(next(), Received::End));
     }
 
     #[test]

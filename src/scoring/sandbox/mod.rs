@@ -12,6 +12,8 @@
 //!    and hands over the predictions when nobody else is left.
 //! 4. The *payload* seals itself ([`seal`], [`seccomp`]) and becomes the stranger's program.
 //!
+//! [`prefork`] is another way to a payload: forked from a Python that has its packages imported.
+//!
 //! Every layer is required: where one cannot be erected the run is refused, and [`check()`] names the
 //! remedy. Labels never enter; the host never opens a file that a payload made.
 //!
@@ -26,6 +28,7 @@ mod job;
 mod judge;
 mod mounts;
 mod namespaces;
+mod prefork;
 mod seal;
 mod seccomp;
 mod supervisor;
@@ -42,6 +45,7 @@ use utoipa::ToSchema;
 
 use super::verdict::Verdict;
 pub use check::{LayerReport, LayerState, check};
+pub use prefork::Preforked;
 pub use supervisor::enter_if_asked;
 
 /// What a payload may use. Every limit holds for all of its processes together, unless said otherwise.
@@ -404,7 +408,22 @@ impl Sandbox {
         output_into: &Path,
         cancelled: &AtomicBool,
     ) -> Finished {
-        host::run(self, payload, limits, output_into, cancelled)
+        host::run(self, None, payload, limits, output_into, cancelled)
+    }
+
+    /// The same for a payload of Python code, forked from a Python that has its packages imported: in a
+    /// tenth of the time.
+    ///
+    /// What is given up is said at [`Preforked`].
+    pub fn run_preforked(
+        &self,
+        python: &Preforked,
+        payload: &Payload,
+        limits: &Limits,
+        output_into: &Path,
+        cancelled: &AtomicBool,
+    ) -> Finished {
+        host::run(self, Some(python), payload, limits, output_into, cancelled)
     }
 
     fn has(&self, layer: Layer) -> bool {

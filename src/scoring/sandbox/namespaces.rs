@@ -1,9 +1,12 @@
 //! A user and namespaces of one's own.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 
+use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
+use nix::sys::stat::Mode;
 use nix::unistd::{self, Gid, Uid};
 
 use super::Layer;
@@ -21,6 +24,37 @@ pub fn give_up_root(user: u32) -> Result<(), Failure> {
     unistd::setresuid(uid, uid, uid).during(Layer::User, "giving up root")
 }
 
+/// The namespaces of a run by their names in `/proc/PID/ns`, in the order in which another process has
+/// to join them: rights over the others come with the user's.
+fn all(job: &Job) -> Vec<(&'static str, CloneFlags)> {
+    let mut all = vec![
+        ("user", CloneFlags::CLONE_NEWUSER),
+        ("mnt", CloneFlags::CLONE_NEWNS),
+        ("pid", CloneFlags::CLONE_NEWPID),
+        ("uts", CloneFlags::CLONE_NEWUTS),
+        ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+    ];
+    if job.has(Layer::Network) {
+        all.push(("net", CloneFlags::CLONE_NEWNET));
+    }
+    if job.has(Layer::Ipc) {
+        all.push(("ipc", CloneFlags::CLONE_NEWIPC));
+    }
+    all
+}
+
+/// Opens our own namespaces, for another process to join.
+pub fn open_own(job: &Job) -> Result<Vec<OwnedFd>, Failure> {
+    all(job)
+        .into_iter()
+        .map(|(name, _)| {
+            let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+            open(&*format!("/proc/self/ns/{name}"), flags, Mode::empty())
+        })
+        .collect::<nix::Result<_>>()
+        .during(Layer::Namespaces, "opening namespaces")
+}
+
 /// Enters namespaces of our own: in the user namespace we are user 1000 with all capabilities, which
 /// count in these namespaces only.
 pub fn enter(job: &Job) -> Result<(), Failure> {
@@ -32,16 +66,9 @@ pub fn enter(job: &Job) -> Result<(), Failure> {
             std::io::Error::other("the payload would run as root"),
         ));
     }
-    let mut flags = CloneFlags::CLONE_NEWUSER
-        | CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWUTS;
-    if job.has(Layer::Network) {
-        flags |= CloneFlags::CLONE_NEWNET;
-    }
-    if job.has(Layer::Ipc) {
-        flags |= CloneFlags::CLONE_NEWIPC;
-    }
+    // The cgroup's comes when we are in it.
+    let flags = all(job).into_iter().map(|(_, flag)| flag);
+    let flags = flags.collect::<CloneFlags>() - CloneFlags::CLONE_NEWCGROUP;
     unshare(flags).during(Layer::Namespaces, "entering namespaces")?;
     // The maps in /proc belong to root as long as we cannot be inspected, which a change of user brings
     // about.

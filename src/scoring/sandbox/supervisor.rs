@@ -104,7 +104,7 @@ fn erect_and_watch(control: &Channel) -> Result<(), Failure> {
         .during(Layer::Cgroup, "waiting for the cgroup")?
     {
         Some(Order::Go) => {}
-        Some(Order::Stop) => return Ok(()),
+        Some(_) => return Ok(()),
         None => return Err(host_is_gone()),
     }
     namespaces::hide_cgroup()?;
@@ -143,6 +143,7 @@ fn start_and_watch(job: &Job, root: Root, control: &Channel) -> Result<(), Failu
                 job,
                 root: &root,
                 control,
+                lifeline: ours,
                 init: child,
                 look: Look::default(),
                 peak_memory_bytes: 0,
@@ -157,6 +158,7 @@ struct Watch<'a> {
     job: &'a Job,
     root: &'a Root,
     control: &'a Channel,
+    lifeline: OwnedFd,
     init: Pid,
     look: Look,
     peak_memory_bytes: u64,
@@ -192,8 +194,19 @@ impl Watch<'_> {
             if over {
                 break;
             }
-            if ordered && self.control.hear::<Order>()? != Some(Order::Go) {
-                self.stop();
+            if ordered {
+                match self.control.hear::<Order>()? {
+                    Some(Order::Go) => {}
+                    Some(Order::Over { succeeded }) => {
+                        let word = if succeeded {
+                            init::SUCCEEDED
+                        } else {
+                            init::FAILED
+                        };
+                        unistd::write(&self.lifeline, &word)?;
+                    }
+                    Some(Order::Stop) | None => self.stop(),
+                }
             }
             if self.job.watched_within && !self.stopped {
                 self.look_after()?;

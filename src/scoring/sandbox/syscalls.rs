@@ -161,47 +161,6 @@ pub fn watch_process(process: libc::pid_t) -> io::Result<OwnedFd> {
     descriptor(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) })
 }
 
-/// Drops every capability of the process for good: the bounding and ambient sets, so that no program
-/// could give any back, then the permitted, effective and inheritable ones.
-pub fn drop_capabilities() -> io::Result<()> {
-    const MOST: libc::c_ulong = 64;
-    for capability in 0..MOST {
-        // SAFETY: the call takes numbers only.
-        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } < 0 {
-            let error = io::Error::last_os_error();
-            // The first number that the kernel does not know ends the list.
-            if error.raw_os_error() == Some(libc::EINVAL) && capability > 0 {
-                break;
-            }
-            return Err(error);
-        }
-    }
-    // SAFETY: the call takes numbers only.
-    checked(libc::c_long::from(unsafe {
-        libc::prctl(
-            libc::PR_CAP_AMBIENT,
-            libc::PR_CAP_AMBIENT_CLEAR_ALL,
-            0,
-            0,
-            0,
-        )
-    }))?;
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        process: libc::c_int,
-    }
-    const VERSION_3: u32 = 0x2008_0522;
-    let header = Header {
-        version: VERSION_3,
-        process: 0,
-    };
-    let nothing = [[0_u32; 3]; 2];
-    // SAFETY: version 3 takes a header and two triples of words, and both outlive the call.
-    checked(unsafe { libc::syscall(libc::SYS_capset, &raw const header, nothing.as_ptr()) })?;
-    Ok(())
-}
-
 /// Opens a file below a directory for reading, through no link whatsoever and without waiting for a
 /// writer where it is a pipe.
 pub fn open_without_links(directory: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
