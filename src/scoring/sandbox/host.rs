@@ -376,8 +376,10 @@ impl<'a> Run<'a> {
                 cpu_seconds,
                 peak_memory_bytes,
             } => {
-                self.seen.cpu_seconds = cpu_seconds;
-                self.seen.peak_memory_bytes = peak_memory_bytes;
+                // A forked payload is no child of the supervisor's, so its parent tells of it.
+                self.seen.cpu_seconds += cpu_seconds;
+                let peak = &mut self.seen.peak_memory_bytes;
+                *peak = peak_memory_bytes.max(*peak);
                 self.over.get_or_insert_with(Instant::now);
             }
         }

@@ -95,7 +95,7 @@ pub enum Report {
     MemoryExceeded,
     /// The supervisor found more CPU time used than allowed.
     CpuExceeded,
-    /// What everything inside has used; the last message.
+    /// What was used by the processes that someone waited for; the supervisor's last message.
     Used {
         cpu_seconds: f64,
         peak_memory_bytes: u64,

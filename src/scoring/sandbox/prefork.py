@@ -5,6 +5,7 @@ to join and which system calls make the seal, the host says.
 """
 
 import array
+import atexit
 import ctypes
 import gc
 import importlib
@@ -13,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import traceback
 
 LARGEST = 256 * 1024
@@ -131,13 +133,31 @@ def seal_and_run(task, channel, ruleset):
     move_modules(task["moved"])
     try:
         become(task)
-    except Exception as error:
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    except BaseException as error:
         # As Python itself would tell it, without our own frames.
         own = error.__traceback__
         while own and own.tb_frame.f_globals is globals():
             own = own.tb_next
         traceback.print_exception(type(error), error, own)
-        sys.exit(1)
+        code = 1
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    end_quickly((code or 0) & 255)
+
+
+def end_quickly(code):
+    """Ends as Python does, but for taking every imported module apart, each in a page of its own by then."""
+    try:
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
 
 
 def join(task, channel, stdout, stderr, ruleset, *namespaces):
@@ -159,11 +179,11 @@ def join(task, channel, stdout, stderr, ruleset, *namespaces):
         except Refused as refused:
             report(channel, *refused.args)
             os._exit(1)
-        # Returning or raising from here is the submission's own end, with Python's own exit code.
-        return
     os.close(1)
     os.close(2)
-    _, status = os.waitpid(payload, 0)
+    _, status, used = os.wait4(payload, 0)
+    seconds, peak = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
+    tell(channel, {"Used": {"cpu_seconds": seconds, "peak_memory_bytes": peak}})
     if os.WIFSIGNALED(status):
         tell(channel, {"Exited": {"Signal": os.WTERMSIG(status)}})
     else:
@@ -176,7 +196,6 @@ def report(channel, layer, cause, number):
 
 
 def wait_for_runs(host):
-    """Returns only in a payload."""
     while True:
         numbers = array.array("i")
         message, control, _, _ = host.recvmsg(LARGEST, socket.CMSG_SPACE(MOST * numbers.itemsize))
@@ -189,10 +208,10 @@ def wait_for_runs(host):
             host.close()
             channel = socket.socket(fileno=numbers[0])
             try:
-                return join(task, channel, *numbers[1:])
+                join(task, channel, *numbers[1:])
             except Refused as refused:
                 report(channel, *refused.args)
-                os._exit(1)
+            os._exit(1)
         for number in numbers:
             os.close(number)
 

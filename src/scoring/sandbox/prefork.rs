@@ -86,6 +86,8 @@ impl Preforked {
                     .iter()
                     .map(|(name, value)| (name, outside(payload, value))),
             )
+            // Arrow's allocator would start a thread, which a fork would lose.
+            .env("JE_ARROW_MALLOC_CONF", "background_thread:false")
             .current_dir("/")
             .stdin(theirs)
             .stdout(Stdio::null())
