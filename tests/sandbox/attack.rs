@@ -5,9 +5,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::AtomicBool;
 
 use nix::libc;
 use serde_json::{Map, Value, json};
+
+use paddock::scoring::predictions::FileFormat;
+use paddock::scoring::runtimes::{self, Context, Runtimes, Task};
+use paddock::scoring::sandbox::{CgroupMode, Layer, Limits, Sandbox, SandboxSettings};
 
 use crate::canaries::{Canaries, SECRET, processes, snapshot};
 use crate::place::Place;
@@ -22,14 +27,16 @@ pub struct Attack<'a> {
     told: Map<String, Value>,
     environment: Vec<(&'static str, String)>,
     inherited: Vec<(u32, PathBuf)>,
+    kind: &'static str,
+    submission: PathBuf,
 }
 
 impl<'a> Attack<'a> {
     /// Makes the canaries and puts the submission together: `NAME.py` as `main.py`.
     pub fn new(place: &'a Place, submission: &str) -> Self {
-        let canaries = Canaries::new(place.user);
+        let attack = Self::empty(place);
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sandbox/submissions");
-        let into = canaries.folder().join("submission");
+        let into = attack.path("submission");
         fs::copy(
             sources.join(submission).with_extension("py"),
             into.join("main.py"),
@@ -39,11 +46,27 @@ impl<'a> Attack<'a> {
         let program = into.join("program");
         fs::write(&program, "#!/bin/sh\nexit 0\n").unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        attack
+    }
+
+    /// A submission that is one file: an archive or a model.
+    pub fn of_file(place: &'a Place, kind: &'static str, name: &str, content: &[u8]) -> Self {
+        let mut attack = Self::empty(place);
+        attack.kind = kind;
+        attack.submission = attack.path("submission").join(name);
+        fs::write(&attack.submission, content).unwrap();
+        attack
+    }
+
+    fn empty(place: &'a Place) -> Self {
+        let canaries = Canaries::new(place.user);
         let Value::Object(told) = canaries.told() else {
             unreachable!("the canaries tell an object");
         };
         Self {
             place,
+            submission: canaries.folder().join("submission"),
+            kind: "python",
             canaries,
             memory_mb: 256,
             cpu_seconds: 10,
@@ -88,6 +111,13 @@ impl<'a> Attack<'a> {
         self
     }
 
+    /// Lets everyone write into the submission's folder, as a careless operator might.
+    pub fn open_to_all(self) -> Self {
+        let everyone = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(self.path("submission"), everyone).unwrap();
+        self
+    }
+
     /// A file of the run's folder.
     pub fn path(&self, file: &str) -> PathBuf {
         self.canaries.folder().join(file)
@@ -97,19 +127,25 @@ impl<'a> Attack<'a> {
         self.canaries.marker()
     }
 
-    /// The command line, ready to be started. Writes what the submission is told.
-    pub fn command(&self, json: bool) -> Command {
+    /// Writes what the submission is told.
+    fn tell(&self) {
         let mut told = self.told.clone();
         told.insert("syscalls".into(), syscall_numbers());
         told.insert("memory_mb".into(), self.memory_mb.into());
-        fs::write(
-            self.path("submission/canaries.json"),
-            Value::Object(told).to_string(),
-        )
-        .unwrap();
+        let told = Value::Object(told).to_string();
+        fs::write(self.path("submission/canaries.json"), told).unwrap();
+    }
+
+    /// The command line, ready to be started.
+    pub fn command(&self, json: bool) -> Command {
+        self.tell();
+        let runtimes = std::env::var("PADDOCK_TEST_RUNTIMES").unwrap_or_default();
         fs::write(
             self.path("paddock.toml"),
-            format!("sandbox_cgroup = \"{}\"\n", self.place.cgroup),
+            format!(
+                "sandbox_cgroup = \"{}\"\nruntimes_dir = \"{runtimes}\"\n",
+                self.place.cgroup
+            ),
         )
         .unwrap();
         // A shell, because only it can hand on a descriptor at a number of our choice.
@@ -122,7 +158,7 @@ impl<'a> Attack<'a> {
         command.arg("-c").arg(script).arg("sh");
         command
             .arg(&self.place.program)
-            .args(["sandbox", "run", "--kind", "python"])
+            .args(["sandbox", "run", "--kind", self.kind])
             .arg("--config")
             .arg(self.path("paddock.toml"))
             .arg("--features")
@@ -135,7 +171,7 @@ impl<'a> Attack<'a> {
         if json {
             command.arg("--json");
         }
-        command.arg(self.path("submission"));
+        command.arg(&self.submission);
         command
             .current_dir(self.canaries.folder())
             .stdin(Stdio::null())
@@ -178,6 +214,7 @@ impl<'a> Attack<'a> {
             predictions: fs::read(self.path("output/predictions.csv")).ok(),
             features: fs::read(self.path("features/features.csv")).unwrap(),
             marker: self.marker().to_owned(),
+            touched: None,
             printed: printed.clone(),
         };
         assert_eq!(
@@ -194,12 +231,62 @@ impl<'a> Attack<'a> {
         ended
     }
 
+    /// Runs it by the library, in a sandbox of this very binary that lacks some layers. Nothing is
+    /// asserted.
+    pub fn run_without(mut self, layers: &[Layer]) -> Ended {
+        self.tell();
+        let settings = SandboxSettings {
+            cgroup: match self.place.cgroup {
+                "none" => CgroupMode::None,
+                _ => CgroupMode::Auto,
+            },
+            ..SandboxSettings::default()
+        };
+        let features = self.path("features/features.csv");
+        let task = Task {
+            features: &features,
+            features_format: FileFormat::Csv,
+            predictions_format: FileFormat::Csv,
+            columns: None,
+        };
+        let runtimes = Runtimes::find(&self.path("runtimes"));
+        let payload =
+            runtimes::python(&runtimes, &self.submission, &task, &Context::default()).unwrap();
+        let limits = Limits {
+            memory_bytes: u64::from(self.memory_mb) << 20,
+            cpu_seconds: self.cpu_seconds,
+            wall_seconds: self.wall_seconds,
+            ..Limits::default()
+        };
+        self.canaries.snapshot_before();
+        let predictions = self.path("output/predictions.csv");
+        let finished = Sandbox::open_without(&settings, layers).unwrap().run(
+            &payload,
+            &limits,
+            &predictions,
+            &AtomicBool::new(false),
+        );
+        let text = |log: &[u8]| String::from_utf8_lossy(log).into_owned();
+        Ended {
+            verdict: finished.verdict.code(),
+            reason: finished.reason,
+            stdout: text(&finished.stdout),
+            stderr: text(&finished.stderr),
+            cpu_seconds: finished.usage.cpu_seconds,
+            predictions: fs::read(predictions).ok(),
+            features: fs::read(&features).unwrap(),
+            marker: self.marker().to_owned(),
+            touched: self.canaries.touched(),
+            printed: Value::Null,
+        }
+    }
+
     /// Runs it to its end; what `paddock` itself printed. Asserts the same, but for the JSON.
     pub fn output(&mut self, json: bool) -> Output {
         let mut command = self.command(json);
         let before = self.canaries.snapshot_before();
         let output = command.output().unwrap();
-        self.canaries.assert_untouched();
+        assert_eq!(self.canaries.touched(), None);
         let survivors = processes(self.marker());
         assert!(survivors.is_empty(), "still running: {survivors:?}");
         let after = snapshot(self.canaries.folder());
@@ -225,6 +312,8 @@ pub struct Ended {
     pub predictions: Option<Vec<u8>>,
     features: Vec<u8>,
     pub marker: String,
+    /// The canary that was touched, where that is not a failure.
+    pub touched: Option<String>,
     printed: Value,
 }
 

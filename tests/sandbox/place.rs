@@ -10,7 +10,6 @@ use crate::attack::Attack;
 
 /// A way in which this machine runs sandboxes.
 pub struct Place {
-    pub name: &'static str,
     /// What the operator's settings say of cgroups.
     pub cgroup: &'static str,
     /// Who runs `paddock`, if not who runs the tests.
@@ -21,16 +20,12 @@ pub struct Place {
     _program_folder: Option<TempDir>,
 }
 
-/// A place and which of the cases are worth their time in it; `None`: all.
+/// A place, or the reason why this machine does not offer it, and which of the cases are worth their
+/// time there; `None`: all.
 pub struct Offer {
-    pub place: Result<Place, Lack>,
+    pub name: &'static str,
+    pub place: Result<Place, String>,
     pub cases: Option<&'static [&'static str]>,
-}
-
-/// A place that the machine does not offer.
-pub struct Lack {
-    pub place: &'static str,
-    pub reason: String,
 }
 
 /// The unprivileged user of the tests: `nobody`, on every distribution.
@@ -70,27 +65,28 @@ pub fn offers() -> Vec<Offer> {
     } else {
         "cgroup v1"
     };
-    vec![
-        Offer {
-            place: offer(with_cgroups, "auto", None),
-            cases: None,
-        },
-        Offer {
-            place: offer("no cgroup", "none", None),
-            cases: None,
-        },
-        Offer {
-            place: offer("unprivileged", "none", root.then_some(NOBODY)),
-            cases: Some(UNPRIVILEGED),
-        },
+    [
+        (with_cgroups, "auto", None, None),
+        ("no cgroup", "none", None, None),
+        (
+            "unprivileged",
+            "none",
+            root.then_some(NOBODY),
+            Some(UNPRIVILEGED),
+        ),
     ]
+    .map(|(name, cgroup, user, cases)| Offer {
+        name,
+        place: offer(cgroup, user),
+        cases,
+    })
+    .into()
 }
 
-fn offer(name: &'static str, cgroup: &'static str, user: Option<u32>) -> Result<Place, Lack> {
+fn offer(cgroup: &'static str, user: Option<u32>) -> Result<Place, String> {
     let built = Path::new(env!("CARGO_BIN_EXE_paddock"));
     let copy = (user.is_some() && !is_open_to_all(built)).then(|| copy_for_all(built));
     let place = Place {
-        name,
         cgroup,
         user,
         program: copy
@@ -101,10 +97,7 @@ fn offer(name: &'static str, cgroup: &'static str, user: Option<u32>) -> Result<
     // The sandbox itself says what it lacks. That this is honest is seen where nothing may lack.
     let honest = Attack::new(&place, "honest").run();
     if honest.verdict == "REFUSED" {
-        return Err(Lack {
-            place: name,
-            reason: honest.reason,
-        });
+        return Err(honest.reason);
     }
     Ok(place)
 }

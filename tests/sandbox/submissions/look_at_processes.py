@@ -32,7 +32,8 @@ for file in ("kcore", "kmsg", "kallsyms", "keys", "key-users", "timer_list", "sc
     try:
         with open(path, "rb") as opened:
             # A table of nothing but its heading is empty.
-            note(path, "DONE" if len(opened.readlines(4096)) > 1 else "EMPTY")
+            rows = opened.readlines(4096)
+            note(path, "EMPTY" if not rows or path.startswith("/proc/net") and len(rows) == 1 else "DONE")
     except OSError as error:
         note(path, errno.errorcode[error.errno])
 finish()
