@@ -3,6 +3,7 @@
 Started inside the sandbox as `python3 -P -c HARNESS ORDER…`, with the order as JSON.
 """
 
+import csv
 import json
 import os
 import random
@@ -47,20 +48,30 @@ def load_model(folder):
     return model
 
 
-def read_features(path):
+def read_features(path, id_column):
     import pandas
 
     if path.endswith(".parquet"):
         return pandas.read_parquet(path)
-    return pandas.read_csv(path)
+    if id_column is None:
+        id_column = pandas.read_csv(path, nrows=0).columns[0]
+    # Ids come back as they are written: 007 is not 7, and NA is not missing.
+    frame = pandas.read_csv(path, dtype={id_column: str})
+    if frame[id_column].isna().any():
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            frame[id_column] = [row[id_column].strip() for row in csv.DictReader(file)]
+    numbers = pandas.to_numeric(frame[id_column], errors="coerce")
+    if (numbers.astype(str) == frame[id_column]).all():
+        frame[id_column] = numbers
+    return frame
 
 
 def as_frame(returned, names):
     """What predict returned as a pandas DataFrame with the challenge's columns."""
     import pandas
 
-    columns = " and ".join([", ".join(names[:-1]), names[-1]]) if names else "the id and the predictions"
-    expected = f"predict must return a DataFrame with the columns {columns}"
+    columns = f"the columns {', '.join(names)}" if names else "the id and the prediction columns"
+    expected = f"predict must return a DataFrame with {columns}"
     if not isinstance(returned, pandas.DataFrame):
         # A polars DataFrame knows how to become a pandas one.
         polars = sys.modules.get("polars")
@@ -88,15 +99,22 @@ def write_predictions(frame, path):
 
 
 def print_traceback(error, folder):
-    """The traceback from the first of the competitor's own frames on."""
-    chain = traceback.TracebackException.from_exception(error)
-    link = chain
+    """The traceback by the competitor's own frames: what lies between them and below is not theirs to mend."""
+
+    def keep_own(link):
+        own = [frame for frame in link.stack if frame.filename.startswith(folder)]
+        link.stack = traceback.StackSummary.from_list(own)
+        return bool(own)
+
+    link = whole = traceback.TracebackException.from_exception(error)
+    keep_own(link)
     while link is not None:
-        own = [place for place, frame in enumerate(link.stack) if frame.filename.startswith(folder)]
-        hidden = len(link.stack) if not own and isinstance(error, Wrong) else (own[0] if own else 0)
-        link.stack = traceback.StackSummary.from_list(link.stack[hidden:])
-        link = link.__cause__ or link.__context__
-    print("".join(chain.format()), end="", file=sys.stderr)
+        cause = link.__cause__ or link.__context__
+        # What a library made an exception from tells of the library.
+        if cause is not None and not keep_own(cause):
+            link.__cause__ = link.__context__ = cause = None
+        link = cause
+    print("".join(whole.format()), end="", file=sys.stderr)
 
 
 def main():
@@ -111,14 +129,17 @@ def main():
 
         numpy.random.seed(order["seed"])
         model = load_model(folder)(Context(order))
-        returned = model.predict(read_features(order["features"]))
-        frame = as_frame(returned, names)
+        features = read_features(order["features"], names[0] if names else None)
+        frame = as_frame(model.predict(features), names)
     except Wrong as wrong:
         sys.exit(f"error: {wrong}")
     except Exception as error:
         print_traceback(error, folder)
         sys.exit(1)
-    write_predictions(frame, order["output"])
+    try:
+        write_predictions(frame, order["output"])
+    except Exception as error:
+        sys.exit(f"error: the predictions cannot be written: {error}")
 
 
 main()

@@ -12,7 +12,7 @@ use super::python::interpreted;
 use super::{Context, MissingRuntime, Runtimes, data_mount};
 use crate::scoring::csv_rows::excerpt;
 use crate::scoring::predictions::FileFormat;
-use crate::scoring::sandbox::Payload;
+use crate::scoring::sandbox::{self, Payload};
 
 const PROGRAM: &str = "/app/program";
 const INPUT: &str = "/app/input";
@@ -91,8 +91,9 @@ pub fn program(
         input(predictions, "res", &predictions_name),
     ]);
     payload.working_directory = PROGRAM.into();
+    // The sandbox has this folder under both names.
     payload.outputs = ["scores.json", "scores.txt"]
-        .map(|name| Path::new(OUTPUT).join(name))
+        .map(|name| Path::new(sandbox::OUTPUT).join(name))
         .into();
     Ok(payload)
 }

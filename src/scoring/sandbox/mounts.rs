@@ -148,10 +148,12 @@ impl Root {
 
     /// What every payload finds.
     fn add_folders(&self) -> io::Result<()> {
-        for folder in ["/proc", "/tmp", OUTPUT, "/dev/shm", "/etc"] {
+        for folder in ["/proc", "/tmp", OUTPUT, "/dev/shm", "/etc", "/app"] {
             self.make_folder(Path::new(folder))?;
         }
         let links = [
+            // Where scoring programs look for it, by Codabench's contract.
+            (OUTPUT, "app/output"),
             ("/proc/self/fd", "dev/fd"),
             ("/proc/self/fd/0", "dev/stdin"),
             ("/proc/self/fd/1", "dev/stdout"),
