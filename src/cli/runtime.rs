@@ -33,7 +33,7 @@ pub struct BuildArguments {
     /// The Python to build it for: CPython 3.11, 3.12 or 3.13 [default: the machine's]
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// The folder to build it in [default: runtimes in the data folder]
+    /// The folder to build it in [default: the setting runtimes_dir]
     #[arg(long, value_name = "DIR")]
     into: Option<PathBuf>,
 }
@@ -42,7 +42,7 @@ pub struct BuildArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  paddock runtime show")]
 pub struct ShowArguments {
-    /// The folder to look in [default: runtimes in the data folder]
+    /// The folder to look in [default: the setting runtimes_dir]
     #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
 }
@@ -52,7 +52,7 @@ pub fn run(settings: &Settings, command: RuntimeCommand) -> anyhow::Result<()> {
     | RuntimeCommand::Show(ShowArguments { from: dir })) = &command;
     let dir = match dir {
         Some(dir) => dir.clone(),
-        None => settings.load(&[])?.data_dir.join("runtimes"),
+        None => settings.load(&[])?.runtimes(),
     };
     match command {
         RuntimeCommand::Build(BuildArguments { python, .. }) => build(&dir, python),

@@ -1,7 +1,7 @@
 //! Organizers' scoring programs.
 
 use paddock::scoring::predictions::FileFormat;
-use paddock::scoring::runtimes::{Context, ScoresError, program, read_scores, score_named};
+use paddock::scoring::runtimes::{Context, ScoresError, program, read_scores};
 
 use crate::stage::{Ended, Folder, Stage};
 use crate::{Case, Needs};
@@ -60,7 +60,7 @@ fn scores(stage: &Stage) {
     let metadata = "command: python3 /app/program/score.py /app/input /app/output\n";
     let text = run(stage, &[("metadata", metadata), ("score.py", SCORE)]).text();
     let scores = read_scores(text.as_bytes()).unwrap();
-    assert_eq!(score_named(&scores, "mae"), Ok(1.0));
+    assert_eq!(scores["mae"], 1.0);
     assert_eq!(scores["rows"], 2.0);
 }
 

@@ -197,10 +197,10 @@ fn last_words(said: &str) -> String {
     let lines: Vec<&str> = said
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty())
+        .filter(|line| !line.is_empty() && !line.starts_with("WARNING"))
         .collect();
-    let last = lines[lines.len().saturating_sub(4)..].join(" / ");
-    shorten(&last, 600)
+    let last = lines[lines.len().saturating_sub(3)..].join(" / ");
+    shorten(&last, 400)
 }
 
 #[cfg(test)]
@@ -226,7 +226,10 @@ mod tests {
 
     #[test]
     fn the_last_words_are_short() {
-        assert_eq!(last_words("a\n\nb\nc\n\nd\ne\n"), "b / c / d / e");
-        assert!(last_words(&"x".repeat(5_000)).chars().count() <= 601);
+        assert_eq!(
+            last_words("a\n\nb\nWARNING: c\n\nd\ne\n"),
+            "b / d / e"
+        );
+        assert!(last_words(&"x".repeat(5_000)).chars().count() <= 401);
     }
 }

@@ -24,7 +24,7 @@ pub use interpreter::{Interpreter, InterpreterError};
 pub use onnx::{ContractError, ElementType, OnnxContract, OnnxInput, OnnxOutput, onnx};
 pub use program::{ProgramError, program};
 pub use python::python;
-pub use scores::{ScoresError, read_scores, score_named};
+pub use scores::{ScoresError, read_scores};
 
 use super::kind::SubmissionKind;
 use super::predictions::{FileFormat, PredictionFormat};

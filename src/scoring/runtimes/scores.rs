@@ -58,20 +58,12 @@ pub enum ScoresError {
     /// Two scores of one name.
     #[error("the score \"{0}\" is written twice; write each once")]
     Repeated(String),
-    /// A score that the challenge ranks by is not there.
-    #[error("the scoring program wrote no score \"{key}\", only: {found}")]
-    Missing {
-        /// Which score.
-        key: String,
-        /// Which there are.
-        found: String,
-    },
 }
 
 /// The scores that a scoring program wrote, by name: JSON (`{"rmse": 0.25}`) or lines (`rmse: 0.25`).
 ///
 /// # Errors
-/// The first problem, with the score's name. Which scores must be there is [`score_named`]'s.
+/// The first problem, with the score's name.
 pub fn read_scores(file: impl Read) -> Result<BTreeMap<String, f64>, ScoresError> {
     let mut bytes = Vec::new();
     file.take(MAX_SCORES_BYTES + 1)
@@ -92,25 +84,6 @@ pub fn read_scores(file: impl Read) -> Result<BTreeMap<String, f64>, ScoresError
         return Err(ScoresError::Empty);
     }
     Ok(scores)
-}
-
-/// The score of a name.
-///
-/// # Errors
-/// [`ScoresError::Missing`]
-pub fn score_named(scores: &BTreeMap<String, f64>, key: &str) -> Result<f64, ScoresError> {
-    const NAMED: usize = 20;
-    scores.get(key).copied().ok_or_else(|| {
-        let names: Vec<String> = scores
-            .keys()
-            .take(NAMED)
-            .map(|name| excerpt(name))
-            .collect();
-        ScoresError::Missing {
-            key: key.to_owned(),
-            found: names.join(", "),
-        }
-    })
 }
 
 /// JSON as Python writes it: its NaN and Infinity are not JSON, and common enough to be told apart.
@@ -269,15 +242,5 @@ mod tests {
         );
         let endless = std::io::repeat(b'1');
         assert_eq!(read_scores(endless), Err(ScoresError::TooLarge));
-    }
-
-    #[test]
-    fn a_score_that_the_challenge_asks_for_is_named_with_those_there_are() {
-        let scores = read_scores(&br#"{"mae": 1, "rmse": 2}"#[..]).unwrap();
-        assert_eq!(score_named(&scores, "rmse"), Ok(2.0));
-        assert_eq!(
-            score_named(&scores, "auc").unwrap_err().to_string(),
-            "the scoring program wrote no score \"auc\", only: mae, rmse"
-        );
     }
 }
