@@ -146,6 +146,9 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/challenges/{slug}", Anyone, Read),
     rule("GET",  "/challenges/{slug}/data", Anyone, Read),
     rule("GET",  "/challenges/{slug}/sample-submission.csv", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/kinds/{kind}", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/starter-kits/{kind}", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/features", Anyone, Read),
     rule("GET",  "/challenges/{slug}/rules", Anyone, Read),
     rule("GET",  "/challenges/{slug}/leaderboard", Anyone, Read),
 
@@ -190,6 +193,8 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/challenges/{slug}", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/leaderboard", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/sample-submission", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/starter-kits/{kind}", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/features", Anyone, Read),
     rule("GET",  "/api/v1/datasets", Anyone, Read),
     rule("GET",  "/api/v1/datasets/{slug}", Anyone, Read),
     rule("GET",  "/api/v1/datasets/{slug}/files/{path:.*}", Anyone, Read),

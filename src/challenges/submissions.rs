@@ -502,6 +502,8 @@ pub struct SubmissionDetail {
     pub run_limits: sandbox::Limits,
     /// What its run printed; none where nothing ran, or where the caller may not see it.
     pub logs: Option<Logs>,
+    /// Whether the phase's features are hidden, and with them what models print.
+    pub features_hidden: bool,
 }
 
 /// A submission, if the caller is of its team or runs its challenge; to everybody else it does not
@@ -561,6 +563,7 @@ pub fn detail(
         phase_ends_at: ends_at.and_utc(),
         run_limits: run_limits.map(|limits| limits.0).unwrap_or_default(),
         logs,
+        features_hidden,
     }))
 }
 

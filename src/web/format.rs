@@ -73,9 +73,41 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// What a program printed, harmless to look at: characters that move the cursor, change colours or turn
+/// the direction of text are shown as signs of themselves.
+pub fn printed(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            // Unicode has a picture of each of these.
+            '\0'..='\u{1f}' => {
+                shown.push(char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'));
+            }
+            '\u{7f}' => shown.push('\u{2421}'),
+            '\u{80}'..='\u{9f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => shown.extend(character.escape_unicode()),
+            _ => shown.push(character),
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_printed_cannot_act_on_who_reads_it() {
+        assert_eq!(printed("a\tb\r\nc\n"), "a\tb\nc\n");
+        assert_eq!(printed("\u{1b}[2J\u{7}gone\rback"), "␛[2J␇gone␍back");
+        assert_eq!(printed("x\u{202e}y\u{9b}31m"), "x\\u{202e}y\\u{9b}31m");
+        assert_eq!(printed("<b>ä</b>"), "<b>ä</b>");
+    }
 
     #[test]
     fn neighbours_on_a_board_can_be_told_apart() {

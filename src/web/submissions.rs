@@ -6,7 +6,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::challenges::{Choice, Head, choose_phase, direction, metric_name};
+use super::challenges::{Choice, Head, choose_phase, direction, kind_title, metric_name};
 use super::format;
 use super::page::{Page, get, show_part};
 use crate::accounts::permissions::Principal;
@@ -17,6 +17,9 @@ use crate::challenges::submissions::{self, Submission, SubmissionDetail, Submiss
 use crate::http::fault::Fault;
 use crate::http::guard::user;
 use crate::http::state::State;
+use crate::scoring::explanation::Explanation;
+use crate::scoring::judge::Logs;
+use crate::scoring::sandbox::{Limits, Usage};
 use crate::scoring::verdict::Verdict;
 
 /// The routes of this file.
@@ -182,6 +185,11 @@ struct StatusPart {
     /// The team's place on the board, where it has one.
     place: Option<Place>,
     failure: Option<Failure>,
+    is_model: bool,
+    used: Vec<Used>,
+    printed: Vec<Printed>,
+    /// Whether something ran and its output is kept from its team.
+    is_withheld: bool,
 }
 
 struct Place {
@@ -195,9 +203,59 @@ struct Place {
 struct Failure {
     /// Whether the competitor can do something about it.
     is_theirs: bool,
+    /// How the notice looks.
+    tone: &'static str,
+    said: Explanation,
     reason: String,
     /// `line 4, column lap_time`, as far as known.
     position: String,
+    counts: bool,
+}
+
+/// What a run used of what it may use.
+struct Used {
+    label: &'static str,
+    /// Of `most`, never above it.
+    value: f64,
+    most: f64,
+    text: String,
+}
+
+/// What a run printed.
+struct Printed {
+    label: &'static str,
+    text: String,
+}
+
+fn used(usage: &Usage, limits: &Limits) -> Vec<Used> {
+    let seconds = |label, used: f64, most: u32| Used {
+        label,
+        value: used.min(f64::from(most)),
+        most: f64::from(most),
+        text: format!("{used:.2} of {most} s"),
+    };
+    let (memory, most) = (usage.peak_memory_bytes, limits.memory_bytes);
+    vec![
+        Used {
+            label: "Memory",
+            value: memory.min(most) as f64,
+            most: most as f64,
+            text: format!("{} of {}", format::size(memory), format::size(most)),
+        },
+        seconds("CPU time", usage.cpu_seconds, limits.cpu_seconds),
+        seconds("Time on the clock", usage.wall_seconds, limits.wall_seconds),
+    ]
+}
+
+fn printed(logs: &Logs) -> Vec<Printed> {
+    [("Standard output", &logs.stdout), ("Standard error", &logs.stderr)]
+        .into_iter()
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(label, text)| Printed {
+            label,
+            text: format::printed(text),
+        })
+        .collect()
 }
 
 impl StatusPart {
@@ -231,11 +289,32 @@ impl StatusPart {
                 is_this: entry.submission_id == submission.id,
                 best: format::score(entry.score),
             }),
-            failure: (submission.state == SubmissionState::Failed).then(|| Failure {
-                is_theirs: submission.verdict == Some(Verdict::Invalid),
-                reason: submission.reason.clone().unwrap_or_default(),
-                position: position(submission),
+            failure: (submission.state == SubmissionState::Failed).then(|| {
+                let verdict = submission.verdict.unwrap_or(Verdict::PlatformFault);
+                Failure {
+                    is_theirs: verdict.is_competitors(),
+                    tone: if verdict.is_competitors() {
+                        "error"
+                    } else {
+                        "warning"
+                    },
+                    said: verdict.explain(submission.kind, &detail.run_limits),
+                    reason: submission.reason.clone().unwrap_or_default(),
+                    position: position(submission),
+                    counts: submission.counts,
+                }
             }),
+            is_model: submission.kind.is_model(),
+            used: submission
+                .usage
+                .as_ref()
+                .map(|usage| used(usage, &detail.run_limits))
+                .unwrap_or_default(),
+            printed: detail.logs.as_ref().map(printed).unwrap_or_default(),
+            is_withheld: detail.logs.is_none()
+                && detail.features_hidden
+                && submission.kind.is_model()
+                && submission.usage.is_some(),
         }
     }
 }
@@ -300,6 +379,7 @@ struct SubmissionPage {
     challenge_title: String,
     file_name: String,
     description: String,
+    kind: &'static str,
     size: String,
     sha256: String,
     received_at: DateTime<Utc>,
@@ -322,6 +402,7 @@ async fn submission(
         page: Page::new(&request, "challenges"),
         status,
         challenge_title,
+        kind: kind_title(submission.kind),
         size: format::size(submission.bytes.unsigned_abs()),
         file_name: submission.file_name,
         description: submission.description,

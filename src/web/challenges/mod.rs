@@ -1,6 +1,7 @@
 //! Challenges: the list, and what stands around and on the first page of one.
 
 mod data;
+mod kinds;
 mod rules;
 mod submit;
 
@@ -10,6 +11,8 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use self::kinds::{FeaturesView, KindCard};
+pub use self::kinds::kind_title;
 use super::format;
 use super::markdown;
 use super::page::{Page, get};
@@ -17,8 +20,11 @@ use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{
     self, Challenge, ChallengeError, Listed, Phase, PhaseState, WithPhases, current_phase,
 };
+use crate::challenges::starter_kit::KitRuntime;
 use crate::http::fault::Fault;
+use crate::http::starter_kits;
 use crate::http::state::State;
+use crate::scoring::explanation::limits_in_words;
 use crate::scoring::metrics::Direction;
 use crate::scoring::rule::ScoringRule;
 
@@ -28,6 +34,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .service(web::resource("/challenges").route(get().to(list)))
         .service(web::resource("/challenges/{slug}").route(get().to(overview)))
         .configure(data::configure)
+        .configure(kinds::configure)
         .configure(rules::configure)
         .configure(submit::configure);
 }
@@ -273,6 +280,11 @@ struct OverviewPage {
     rows: String,
     size: String,
     teams: i64,
+    kinds: Vec<KindCard>,
+    takes_models: bool,
+    features: Option<FeaturesView>,
+    limits: [(&'static str, String); 7],
+    runtime: Option<KitRuntime>,
     curl: String,
 }
 
@@ -324,7 +336,12 @@ async fn overview(
         rows: format::count(phase.solution_rows.unsigned_abs()),
         size: format::size(phase.max_bytes),
         teams: challenge.team_count,
+        kinds: KindCard::all(&challenge, &state),
+        takes_models: challenge.kinds.iter().any(|kind| kind.is_model()),
+        features: FeaturesView::of(&phase),
+        limits: limits_in_words(&challenge.run_limits),
         curl: curl(&state.config.public_url(), &challenge.slug),
+        runtime: starter_kits::facts(&state, challenge, &phase).runtime,
         phase,
         phases,
         now,

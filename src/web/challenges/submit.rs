@@ -2,14 +2,16 @@
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
-use actix_web::web::{self, Data, Path, ServiceConfig};
+use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::super::format;
 use super::super::page::{FormProblem, Page, get, see_other_saying};
-use super::{Head, phase_now};
+use super::kinds::{Column, KindCard, columns};
+use super::{Choice, Head, phase_now};
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self, Challenge, Phase, PhaseState};
 use crate::challenges::limits::{LimitReached, remaining_today};
@@ -18,7 +20,7 @@ use crate::http::fault::Fault;
 use crate::http::state::State;
 use crate::http::uploads::{self, TextFields};
 use crate::platform::database::DatabaseConnection;
-use crate::scoring::predictions::ColumnKind;
+use crate::scoring::kind::SubmissionKind;
 
 /// The routes of this file.
 pub fn configure(routes: &mut ServiceConfig) {
@@ -54,21 +56,18 @@ struct Shut {
     action: &'static str,
 }
 
-/// A column of the expected file.
-struct Column {
-    name: String,
-    content: String,
-}
-
 #[derive(Template)]
 #[template(path = "challenges/submit.html")]
 struct SubmitPage {
     page: Page,
     challenge: Head,
     gate: Gate,
+    choices: Vec<Choice>,
+    kind: KindCard,
+    file_hint: String,
+    consequence: String,
     columns: Vec<Column>,
     rows: String,
-    size: String,
     max_bytes: u64,
     description: String,
     description_limit: usize,
@@ -195,37 +194,67 @@ fn gate(admission: &Result<Admission, SubmitError>, slug: &str) -> Gate {
 }
 
 impl SubmitPage {
+    /// The page with the form for a kind: the one asked for, else the first that is taken.
     fn new(
         request: &HttpRequest,
+        state: &State,
         principal: &Principal,
-        now: DateTime<Utc>,
         situation: &Situation,
+        asked: Option<&str>,
     ) -> Self {
+        let now = state.clock.now();
         let Situation {
             challenge,
             phase,
             admission,
         } = situation;
-        let expected = &challenge.prediction_format;
-        let id = Column {
-            name: expected.id_column().to_owned(),
-            content: "the row's id, as in the sample submission".to_owned(),
-        };
-        let predictions = expected.columns().iter().map(|column| Column {
-            name: column.name.clone(),
-            content: match &column.kind {
-                ColumnKind::Number => "a number".to_owned(),
-                ColumnKind::Probability => "a probability from 0 to 1".to_owned(),
-                ColumnKind::Label(classes) => format!("one of: {}", classes.join(", ")),
-            },
+        let mut cards = KindCard::all(challenge, state);
+        let place = cards.iter().position(|card| Some(card.key) == asked);
+        let place = place.unwrap_or_default();
+        let choices = cards.iter().enumerate().map(|(at, card)| Choice {
+            text: card.title.to_owned(),
+            href: format!("/challenges/{}/submit?kind={}", challenge.slug, card.key),
+            is_current: at == place,
         });
+        let choices = choices.filter(|_| cards.len() > 1).collect();
+        // Every challenge takes a kind: its draft was checked.
+        let kind = if cards.is_empty() {
+            KindCard::new(SubmissionKind::Predictions, state)
+        } else {
+            cards.swap_remove(place)
+        };
+        let size = format::size(phase.max_bytes);
+        let gate = gate(admission, &challenge.slug);
+        let left = match &gate {
+            Gate::Open(places) => places.left_today,
+            Gate::Shut(_) => 0,
+        };
+        let (file_hint, harmless) = match kind.key {
+            "onnx" => (
+                format!("An .onnx file, at most {size}, with its weights inside."),
+                "One that does not fit the contract is refused at once and uses none.",
+            ),
+            "python" => (
+                format!(
+                    "At most {size}, with main.py or submission.py at its top: zip from inside the folder."
+                ),
+                "A zip that cannot be run is refused at once and uses none.",
+            ),
+            _ => (
+                format!("A CSV or Parquet file, at most {size}."),
+                "A file that cannot be read uses none.",
+            ),
+        };
         Self {
             page: Page::new(request, "challenges"),
             challenge: Head::new(challenge, phase, principal, now),
-            gate: gate(admission, &challenge.slug),
-            columns: std::iter::once(id).chain(predictions).collect(),
+            gate,
+            choices,
+            kind,
+            file_hint,
+            consequence: format!("Uses 1 of your {left} places left today. {harmless}"),
+            columns: columns(&challenge.prediction_format),
             rows: format::count(phase.solution_rows.unsigned_abs()),
-            size: format::size(phase.max_bytes),
             max_bytes: phase.max_bytes,
             description: String::new(),
             description_limit: submissions::DESCRIPTION_LIMIT,
@@ -234,14 +263,21 @@ impl SubmitPage {
     }
 }
 
+#[derive(Deserialize)]
+struct SubmitQuery {
+    kind: Option<String>,
+}
+
 async fn form(
     request: HttpRequest,
     state: Data<State>,
     principal: Principal,
     slug: Path<String>,
+    query: Query<SubmitQuery>,
 ) -> Result<HttpResponse, Fault> {
     let situation = look(&state, &principal, &slug).await?;
-    let view = SubmitPage::new(&request, &principal, state.clock.now(), &situation);
+    let asked = query.kind.as_deref();
+    let view = SubmitPage::new(&request, &state, &principal, &situation, asked);
     view.page.show(&view)
 }
 
@@ -250,14 +286,14 @@ async fn submit(
     state: Data<State>,
     principal: Principal,
     slug: Path<String>,
+    query: Query<SubmitQuery>,
     form: Multipart,
 ) -> Result<HttpResponse, Fault> {
     let situation = look(&state, &principal, &slug).await?;
-    let now = state.clock.now();
     let admission = match situation.admission {
         Ok(ref admission) => admission,
         // The page says why, under the status of the refusal.
-        Err(_) => return refuse(&request, &principal, now, situation),
+        Err(_) => return refuse(&request, &state, &principal, situation),
     };
     let mut texts = TextFields::new();
     let sent = async {
@@ -275,7 +311,9 @@ async fn submit(
             ))
         }
         Err(fault) if fault.field.is_some() => {
-            let mut view = SubmitPage::new(&request, &principal, now, &situation);
+            let asked = texts.get("kind").or(query.kind.as_ref());
+            let asked = asked.map(String::as_str);
+            let mut view = SubmitPage::new(&request, &state, &principal, &situation, asked);
             view.problem = FormProblem::from_fault(fault)?;
             view.description = texts.remove("description").unwrap_or_default();
             view.page.show_as(view.problem.status(), &view)
@@ -284,7 +322,7 @@ async fn submit(
         Err(fault) => match look(&state, &principal, &slug).await? {
             changed @ Situation {
                 admission: Err(_), ..
-            } => refuse(&request, &principal, now, changed),
+            } => refuse(&request, &state, &principal, changed),
             _ => Err(fault),
         },
     }
@@ -292,11 +330,11 @@ async fn submit(
 
 fn refuse(
     request: &HttpRequest,
+    state: &State,
     principal: &Principal,
-    now: DateTime<Utc>,
     situation: Situation,
 ) -> Result<HttpResponse, Fault> {
-    let view = SubmitPage::new(request, principal, now, &situation);
+    let view = SubmitPage::new(request, state, principal, &situation, None);
     let status = match situation.admission {
         Ok(_) => StatusCode::OK,
         Err(refusal) => {
