@@ -184,7 +184,7 @@ pub struct Cgroup {
 
 impl Cgroup {
     /// Moves a process, and all that it will start, into the cgroup.
-    pub fn join(&self, process: u32) -> Result<(), Failure> {
+    pub fn join(&self, process: i32) -> Result<(), Failure> {
         for directory in &self.directories {
             fs::write(directory.join("cgroup.procs"), process.to_string())
                 .during(Layer::Cgroup, "joining a cgroup")?;

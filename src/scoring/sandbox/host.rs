@@ -3,9 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,9 +13,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{geteuid, pipe2};
 
 use super::cgroup::Cgroup;
-use super::job::{Channel, During, Exit, Failure, Job, Order, Received, Report};
+use super::job::{Channel, During, Exit, Failure, Job, Order, Received, Report, User};
 use super::judge::{self, Seen, Stop};
-use super::{Finished, Layer, Limits, Payload, Preforked, Sandbox, Usage, supervisor};
+use super::{Finished, Layer, Limits, Payload, Preforked, Sandbox, Usage, syscalls};
 use crate::scoring::verdict::Verdict;
 
 /// How often limits and the cancellation are looked at.
@@ -108,7 +106,8 @@ struct Run<'a> {
     /// Then this is where its trusted parent speaks.
     joined: Option<Channel>,
     limits: &'a Limits,
-    supervisor: Child,
+    /// Known when it asks for its cgroup.
+    supervisor: Option<OwnedFd>,
     control: Channel,
     cgroup: Option<Cgroup>,
     stdout: Log,
@@ -151,36 +150,16 @@ impl<'a> Run<'a> {
         let pipe = || pipe2(OFlag::O_CLOEXEC).during(Layer::Environment, "making a pipe");
         let (stdout, stdout_inside) = pipe()?;
         let (stderr, stderr_inside) = pipe()?;
-        let mut command = Command::new(&sandbox.settings.executable);
-        command
-            .arg0("paddock-sandbox")
-            .arg(supervisor::ARGUMENT)
-            .stdin(theirs)
-            .stdout(
-                stdout_inside
-                    .try_clone()
-                    .map_or_else(|_| Stdio::null(), Stdio::from),
-            )
-            .stderr(
-                stderr_inside
-                    .try_clone()
-                    .map_or_else(|_| Stdio::null(), Stdio::from),
-            );
-        if sandbox.has(Layer::Environment) {
-            command.env_clear();
-        }
-        let supervisor = command
-            .spawn()
-            .during(Layer::Environment, "starting the supervisor")?;
-        // Our copy of their end closes with the command, so that we see when they are all gone.
-        drop(command);
+        sandbox
+            .launcher
+            .launch([theirs.as_fd(), stdout_inside.as_fd(), stderr_inside.as_fd()])?;
+        // Our copy of their end closes, so that we see when they are all gone.
+        drop(theirs);
         let job = Job {
-            host: std::process::id().cast_signed(),
             user: match python {
-                Some(python) => python.user(),
-                None => geteuid()
-                    .is_root()
-                    .then(|| sandbox.settings.uid_base.saturating_add(supervisor.id())),
+                Some(python) => python.user().map(User::Shared),
+                None if geteuid().is_root() => Some(User::From(sandbox.settings.uid_base)),
+                None => None,
             },
             command: payload.command.clone(),
             environment: payload.environment.clone(),
@@ -194,13 +173,22 @@ impl<'a> Run<'a> {
             filters: sandbox.filters.clone(),
             without: sandbox.without.clone(),
         };
-        let mut run = Self {
-            joining: None,
+        control
+            .tell(&job)
+            .during(Layer::Environment, "sending the job")?;
+        Ok(Self {
+            joining: python.map(|python| Joining {
+                python,
+                payload,
+                job,
+                stdout: stdout_inside,
+                stderr: stderr_inside,
+            }),
             joined: None,
             limits,
-            supervisor,
+            supervisor: None,
             control,
-            cgroup: None,
+            cgroup: cgroups.map(|cgroups| cgroups.create(limits)).transpose()?,
             stdout: Log::new(stdout),
             stderr: Log::new(stderr),
             output_into,
@@ -213,42 +201,7 @@ impl<'a> Run<'a> {
             stopped: None,
             failure: None,
             seen: Seen::default(),
-        };
-        match run.launch(&job, cgroups) {
-            Ok(()) => {
-                run.joining = python.map(|python| Joining {
-                    python,
-                    payload,
-                    job,
-                    stdout: stdout_inside,
-                    stderr: stderr_inside,
-                });
-                Ok(run)
-            }
-            Err(failure) => {
-                run.end_supervisor();
-                Err(failure)
-            }
-        }
-    }
-
-    /// The supervisor builds the file system while we put it into its cgroup: the kernel takes a few
-    /// milliseconds for either. It starts nothing before it is told to go.
-    fn launch(
-        &mut self,
-        job: &Job,
-        cgroups: Option<&super::cgroup::Cgroups>,
-    ) -> Result<(), Failure> {
-        self.control
-            .tell(job)
-            .during(Layer::Environment, "sending the job")?;
-        if let Some(cgroups) = cgroups {
-            let cgroup = cgroups.create(self.limits)?;
-            cgroup.join(self.supervisor.id())?;
-            self.cgroup = Some(cgroup);
-        }
-        self.control.order(Order::Go);
-        Ok(())
+        })
     }
 
     /// Reads and watches until nobody is left inside.
@@ -281,6 +234,10 @@ impl<'a> Run<'a> {
                     .during(Layer::Init, "listening to the run")?
                 {
                     Received::End => break,
+                    Received::Report(Report::Joining { process }, _) => {
+                        self.let_join(process, &self.control)?;
+                        self.supervisor = syscalls::watch_process(process).ok();
+                    }
                     Received::Report(Report::Ready, descriptors) => self.fork(&descriptors)?,
                     Received::Report(report, _) => self.take(report)?,
                     Received::Output(piece) => self.take_output(&piece)?,
@@ -292,6 +249,15 @@ impl<'a> Run<'a> {
             }
         }
         self.read_logs();
+        Ok(())
+    }
+
+    /// Puts a process into the cgroup; it starts nothing before it is told to go.
+    fn let_join(&self, process: i32, channel: &Channel) -> Result<(), Failure> {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.join(process)?;
+        }
+        channel.order(Order::Go);
         Ok(())
     }
 
@@ -330,10 +296,7 @@ impl<'a> Run<'a> {
             .during(Layer::Init, "listening to the forked Python")?;
         match heard {
             Received::Report(Report::Joining { process }, _) => {
-                if let Some(cgroup) = &self.cgroup {
-                    cgroup.join(process)?;
-                }
-                joined.order(Order::Go);
+                self.let_join(process, joined)?;
             }
             Received::Report(report, _) => {
                 let over = match &report {
@@ -463,12 +426,12 @@ impl<'a> Run<'a> {
 
     /// Ends the supervisor; pid 1, and so everyone inside, is bound to it.
     fn end_supervisor(&mut self) {
-        let _ = self.supervisor.kill();
-        let _ = self.supervisor.wait();
+        if let Some(supervisor) = &self.supervisor {
+            syscalls::kill_process(supervisor);
+        }
     }
 
     fn finish(mut self) -> Result<Finished, Failure> {
-        let _ = self.supervisor.wait();
         let Some(sealed) = self.sealed else {
             if self.seen.stop == Some(Stop::Cancelled) {
                 return Ok(self.judged(Duration::ZERO));

@@ -33,10 +33,8 @@ pub const CHUNK: usize = 64 * 1024;
 /// Everything the supervisor needs to know, sent to it by the host.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Job {
-    /// The host's process; if the supervisor's parent is another, the host is gone.
-    pub host: i32,
     /// The user to become, where the host is root.
-    pub user: Option<u32>,
+    pub user: Option<User>,
     pub command: Vec<OsString>,
     pub environment: Vec<(String, String)>,
     pub working_directory: PathBuf,
@@ -53,6 +51,25 @@ pub struct Job {
     pub filters: Vec<Vec<u64>>,
     /// What a test leaves out.
     pub without: Vec<Layer>,
+}
+
+/// The user of the host that a run is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub enum User {
+    /// That of the Python from which it is forked.
+    Shared(u32),
+    /// One of its own: this number plus the supervisor's process id.
+    From(u32),
+}
+
+impl User {
+    /// The user's number; to be asked for by the supervisor.
+    pub fn id(self) -> u32 {
+        match self {
+            Self::Shared(id) => id,
+            Self::From(base) => base.saturating_add(std::process::id()),
+        }
+    }
 }
 
 impl Job {
@@ -81,8 +98,8 @@ pub enum Report {
     Failed(Failure),
     /// A payload may join from outside. With descriptors of the Landlock ruleset and the namespaces.
     Ready,
-    /// The process that is to join.
-    Joining { process: u32 },
+    /// This process is to be put into the cgroup, and told to go.
+    Joining { process: i32 },
     /// All layers stand; the next instruction is the payload's.
     Sealed,
     /// The payload's first process is over.

@@ -4,7 +4,7 @@
 //! (see [`enter_if_asked`]):
 //!
 //! 1. The *host* ([`host`]) — the server, a worker or the command line — makes a cgroup ([`cgroup`]),
-//!    starts the supervisor, reads what comes out of it through byte-capped pipes, watches the clock
+//!    has the supervisor forked ([`launcher`]), reads what comes out of it through byte-capped pipes, watches the clock
 //!    and finally judges ([`judge`]).
 //! 2. The *supervisor* ([`supervisor`]) gives up root, enters namespaces of its own ([`namespaces`]),
 //!    builds the file system ([`mounts`]) and watches memory where no cgroup does ([`watchdog`]).
@@ -26,6 +26,7 @@ mod host;
 mod init;
 mod job;
 mod judge;
+mod launcher;
 mod mounts;
 mod namespaces;
 mod prefork;
@@ -45,8 +46,8 @@ use utoipa::ToSchema;
 
 use super::verdict::Verdict;
 pub use check::{LayerReport, LayerState, check};
+pub use launcher::enter_if_asked;
 pub use prefork::Preforked;
-pub use supervisor::enter_if_asked;
 
 /// What a payload may use. Every limit holds for all of its processes together, unless said otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -362,6 +363,7 @@ pub struct Sandbox {
     settings: SandboxSettings,
     cgroups: Option<cgroup::Cgroups>,
     filters: Vec<Vec<u64>>,
+    launcher: launcher::Launcher,
     without: Vec<Layer>,
 }
 
@@ -393,6 +395,7 @@ impl Sandbox {
             settings: settings.clone(),
             cgroups,
             filters: seccomp::filters()?,
+            launcher: launcher::Launcher::new(settings, !without.contains(&Layer::Environment)),
             without: without.to_vec(),
         })
     }

@@ -1,19 +1,17 @@
-//! The supervisor: this binary, started again for one run. It erects what needs capabilities, and
+//! The supervisor: forked from the launcher for one run. It erects what needs capabilities, and
 //! afterwards waits for pid 1, for an order of the host's, and for the host's end.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::exit;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::OFlag;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
-use nix::sys::stat::Mode;
 use nix::sys::time::TimeValLike;
 use nix::sys::wait::waitpid;
 use nix::unistd::{self, ForkResult, Pid, fork};
@@ -23,60 +21,22 @@ use super::mounts::Root;
 use super::watchdog::{self, Look};
 use super::{Layer, init, mounts, namespaces, syscalls};
 
-/// The hidden first argument with which the host starts this binary again.
-pub const ARGUMENT: &str = "__sandbox";
-
 /// How often memory and CPU time are looked at where no cgroup counts them.
 const WATCH: Duration = Duration::from_millis(50);
 
 /// The same when more than half of the memory is in use.
 const WATCH_CLOSELY: Duration = Duration::from_millis(5);
 
-/// If this process was started as a sandbox's supervisor, becomes it and never returns. To be called
-/// first thing in `main`: the namespaces and the forks need a process of one thread.
-pub fn enter_if_asked() {
-    if std::env::args_os()
-        .nth(1)
-        .is_some_and(|first| first == ARGUMENT)
-    {
-        exit(supervise());
+/// Becomes the supervisor of the run that `control` tells of. `launcher` is the process that forked us.
+pub fn supervise(control: &Channel, launcher: Pid) -> ! {
+    if let Err(failure) = erect_and_watch(control, launcher) {
+        // If the host is gone there is nobody to tell.
+        let _ = control.tell(&Report::Failed(failure));
     }
+    syscalls::end()
 }
 
-fn supervise() -> i32 {
-    let control = match take_control() {
-        Ok(control) => control,
-        Err(error) => {
-            eprintln!("error: `{ARGUMENT}` is for the server's own use: {error}");
-            return 2;
-        }
-    };
-    match erect_and_watch(&control) {
-        Ok(()) => 0,
-        Err(failure) => {
-            // If the host is gone there is nobody to tell.
-            let _ = control.tell(&Report::Failed(failure));
-            1
-        }
-    }
-}
-
-/// Takes the socket that the host left on standard input, and leaves `/dev/null` there.
-fn take_control() -> nix::Result<Channel> {
-    let socket = fcntl(io::stdin(), FcntlArg::F_DUPFD_CLOEXEC(3))?;
-    // SAFETY: the descriptor was made in the line above, for us alone.
-    let socket = unsafe { <OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(socket) };
-    nix::sys::socket::getsockopt(&socket, nix::sys::socket::sockopt::SockType)?;
-    let nothing = open(
-        "/dev/null",
-        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
-    unistd::dup2_stdin(&nothing)?;
-    Ok(Channel::new(socket))
-}
-
-fn erect_and_watch(control: &Channel) -> Result<(), Failure> {
+fn erect_and_watch(control: &Channel, launcher: Pid) -> Result<(), Failure> {
     let job: Job = control
         .hear()
         .during(Layer::Environment, "reading the job")?
@@ -85,6 +45,13 @@ fn erect_and_watch(control: &Channel) -> Result<(), Failure> {
         syscalls::close_all_but(control.as_fd())
             .during(Layer::Environment, "closing what was inherited")?;
     }
+    // The host puts us into our cgroup while we build the file system: the kernel takes a few
+    // milliseconds for either.
+    control
+        .tell(&Report::Joining {
+            process: unistd::getpid().as_raw(),
+        })
+        .during(Layer::Cgroup, "asking for the cgroup")?;
     prctl::set_child_subreaper(true).during(Layer::Init, "becoming a reaper")?;
     let mut sources = None;
     if let Some(user) = job.user {
@@ -93,11 +60,11 @@ fn erect_and_watch(control: &Channel) -> Result<(), Failure> {
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => None,
             opened => Some(opened.during(Layer::Mounts, "opening what is to be mounted")?),
         };
-        namespaces::give_up_root(user)?;
+        namespaces::give_up_root(user.id())?;
     }
     namespaces::enter(&job)?;
     // A change of user undoes this, so it comes after the last one.
-    die_with_the_host(&job)?;
+    die_with_the_launcher(launcher)?;
     let root = mounts::build(&job, sources)?;
     match control
         .hear()
@@ -115,10 +82,11 @@ fn host_is_gone() -> Failure {
     Failure::new(Layer::Init, "waiting for the host", Errno::ESRCH)
 }
 
-fn die_with_the_host(job: &Job) -> Result<(), Failure> {
+/// The launcher ends when the host does. Waiting for pid 1 we shall see the host's end ourselves too.
+fn die_with_the_launcher(launcher: Pid) -> Result<(), Failure> {
     prctl::set_pdeathsig(Signal::SIGKILL)
-        .during(Layer::Init, "binding the supervisor to the host")?;
-    if unistd::getppid().as_raw() == job.host {
+        .during(Layer::Init, "binding the supervisor to the launcher")?;
+    if unistd::getppid() == launcher {
         Ok(())
     } else {
         Err(host_is_gone())
@@ -135,7 +103,7 @@ fn start_and_watch(job: &Job, root: Root, control: &Channel) -> Result<(), Failu
             if let Err(failure) = init::run(job, root, control, &alive) {
                 let _ = control.tell(&Report::Failed(failure));
             }
-            exit(0)
+            syscalls::end()
         }
         ForkResult::Parent { child } => {
             drop(alive);

@@ -155,10 +155,32 @@ pub fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
+/// `_exit(2)`: ends at once. A fork has nothing of its own to flush or to take apart.
+pub fn end() -> ! {
+    // SAFETY: the call takes a number only.
+    unsafe { libc::_exit(0) }
+}
+
 /// `pidfd_open(2)`: a descriptor that becomes readable when the process ends.
 pub fn watch_process(process: libc::pid_t) -> io::Result<OwnedFd> {
     // SAFETY: the call takes numbers only.
     descriptor(unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) })
+}
+
+/// `pidfd_send_signal(2)`: kills the process, if it still runs.
+pub fn kill_process(process: impl AsFd) {
+    let process = process.as_fd().as_raw_fd();
+    let no_more = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: without more about the signal the call takes numbers only.
+    unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process,
+            libc::SIGKILL,
+            no_more,
+            0,
+        )
+    };
 }
 
 /// Opens a file below a directory for reading, through no link whatsoever and without waiting for a
