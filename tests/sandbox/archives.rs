@@ -32,6 +32,23 @@ fn file(name: &'static str, content: &'static [u8]) -> Vec<u8> {
     })
 }
 
+/// The size of the bomb: a hundred times what the archive takes.
+const BOMB: usize = 8 << 20;
+
+/// The same archive, whose tables say that the bomb is of one byte.
+fn claiming_to_be_small(mut bomb: Vec<u8>) -> Vec<u8> {
+    let real = u32::try_from(BOMB).unwrap().to_le_bytes();
+    let mut claims = 0;
+    for at in 0..bomb.len() - real.len() {
+        if bomb[at..].starts_with(&real) {
+            bomb[at..at + real.len()].copy_from_slice(&1_u32.to_le_bytes());
+            claims += 1;
+        }
+    }
+    assert!(claims >= 2, "a local and a central header");
+    bomb
+}
+
 fn honest(place: &Place) {
     let content = archive(|_| {});
     Attack::of_file(place, "python", "submission.zip", &content)
@@ -49,13 +66,10 @@ fn hostile(place: &Place) {
     let bomb = archive(|zip| {
         zip.start_file("weights.bin", SimpleFileOptions::default())
             .unwrap();
-        let zeros = vec![0; 1 << 20];
-        for _ in 0..1024 {
-            zip.write_all(&zeros).unwrap();
-        }
+        zip.write_all(&vec![0; BOMB]).unwrap();
     });
     let many = archive(|zip| {
-        for number in 0..70_000 {
+        for number in 0..2_100 {
             zip.start_file(format!("{number}"), SimpleFileOptions::default())
                 .unwrap();
         }
@@ -69,7 +83,8 @@ fn hostile(place: &Place) {
         ("escaped.py", file("..\\escaped.py", b"1")),
         ("weights.bin", link("../../hidden/labels.csv")),
         ("weights.bin", link("/etc/passwd")),
-        ("weights.bin", bomb),
+        ("weights.bin", bomb.clone()),
+        ("weights.bin", claiming_to_be_small(bomb)),
         ("Main.py", file("Main.py", b"1")),
         ("inner.zip", file("inner.zip", b"PK\x03\x04 and so on")),
         ("", many),

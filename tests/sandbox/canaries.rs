@@ -226,20 +226,20 @@ pub fn snapshot(folder: &Path) -> BTreeMap<PathBuf, String> {
 
 /// The processes of a run: those that have its marker on their command line or among their mounts.
 pub fn processes(marker: &str) -> Vec<libc::pid_t> {
+    // A process may end between being listed and being read.
     let contains = |path: PathBuf| {
-        // A process may end between being listed and being read.
-        fs::read(path).is_ok_and(|content| {
-            content
-                .windows(marker.len())
-                .any(|window| window == marker.as_bytes())
-        })
+        fs::read(path).is_ok_and(|content| String::from_utf8_lossy(&content).contains(marker))
     };
+    let ours = fs::read_link("/proc/self/ns/mnt").unwrap();
+    let has_own_mounts =
+        |folder: &Path| fs::read_link(folder.join("ns/mnt")).is_ok_and(|theirs| theirs != ours);
     fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
         .filter(|process| {
             let folder = PathBuf::from(format!("/proc/{process}"));
-            contains(folder.join("cmdline")) || contains(folder.join("mountinfo"))
+            contains(folder.join("cmdline"))
+                || has_own_mounts(&folder) && contains(folder.join("mountinfo"))
         })
         .collect()
 }

@@ -41,9 +41,7 @@ fn unpickle(place: &Place) {
 
 fn forged_verdict(place: &Place) {
     // Among them what shells and the sandbox's own parts might use: killed, SIGSYS, SIGXCPU.
-    for code in [
-        1, 2, 3, 42, 70, 77, 99, 101, 125, 126, 127, 128, 134, 137, 139, 152, 159, 255,
-    ] {
+    for code in [1, 2, 77, 126, 127, 137, 159, 255] {
         let ended = Attack::new(place, "forge_verdict")
             .telling("exit_code", code)
             .run();

@@ -84,6 +84,11 @@ fn mount_family(place: &Place) {
             ("chroot", libc::SYS_chroot, json!(["/tmp"])),
             ("pivot_root", libc::SYS_pivot_root, json!(["/tmp", "/tmp"])),
             ("setns", libc::SYS_setns, json!([0, 0])),
+            (
+                "open_by_handle_at",
+                libc::SYS_open_by_handle_at,
+                json!([0, null, 0]),
+            ),
             ("sethostname", libc::SYS_sethostname, json!(["taken", 5])),
             (
                 "setdomainname",

@@ -1,6 +1,7 @@
 """Runs programs and libraries of its own from every writable place."""
 
 import ctypes
+import errno
 import glob
 import mmap
 import os
@@ -24,7 +25,8 @@ def run(*command):
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status == 0:
         return
-    raise OSError(status, "it could not be run")
+    # With 127 the loader says that it could not map the program.
+    raise OSError(errno.EACCES if status == 127 else status, "it could not be run")
 
 
 def map_executable(path):

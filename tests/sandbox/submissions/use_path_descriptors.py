@@ -13,9 +13,6 @@ attempt("through /proc/self/fd", os.stat, f"/proc/self/fd/{root}/..{CANARIES['la
 handle = (ctypes.c_uint32 * 40)(128, 0)
 mount = ctypes.c_int()
 attempt("name_to_handle_at", syscall, "name_to_handle_at", -100, ctypes.c_char_p(b"/data"), handle, ctypes.byref(mount), 0)
-# Inode 2 is the root of an ext4 file system.
-inode = (ctypes.c_uint32 * 40)(8, 1, 2, 0)
-attempt("open_by_handle_at", syscall, "open_by_handle_at", os.open("/data", os.O_RDONLY), inode, os.O_RDONLY)
 how = (ctypes.c_uint64 * 3)(os.O_RDONLY, 0, 0)
 attempt("openat2", syscall, "openat2", -100, ctypes.c_char_p(CANARIES["labels"].encode()), how, 24)
 finish()
