@@ -8,7 +8,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, challenges, datasets, leaderboard, metrics_catalogue, receipts, runs, submissions,
+    account, challenges, datasets, kinds, leaderboard, metrics_catalogue, receipts, runs, submissions,
     talent, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
@@ -28,6 +28,8 @@ use crate::http::fault::Fault;
         challenges::list,
         challenges::find,
         challenges::sample_submission,
+        kinds::starter_kit,
+        kinds::features,
         challenges::accept_rules,
         challenges::create,
         challenges::publish,

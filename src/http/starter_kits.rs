@@ -1,9 +1,10 @@
-//! Starter kits on the wire, and the facts about a challenge's models that pages show as well.
+//! Starter kits and features on the wire, and the facts about a challenge's models that pages show as well.
 
-use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::TryStreamExt;
 
+use super::downloads::{self, Download};
 use super::fault::Fault;
 use super::state::State;
 use crate::accounts::permissions::Principal;
@@ -52,6 +53,40 @@ pub async fn send(
         .insert_header((CONTENT_DISPOSITION, name))
         .insert_header((CACHE_CONTROL, "private, no-cache"))
         .body(zip))
+}
+
+/// Sends the features of the phase that matters now, where everybody may have them.
+///
+/// # Errors
+/// 404 where there are none, or where they are hidden.
+pub async fn send_features(
+    state: &State,
+    request: &HttpRequest,
+    principal: &Principal,
+    slug: &str,
+) -> Result<HttpResponse, Fault> {
+    let (asker, asked) = (principal.clone(), slug.to_owned());
+    let (_, phases) = state
+        .database
+        .read(move |connection| challenge::find(connection, &asker, &asked))
+        .await?;
+    let phase = current_phase(&phases, state.clock.now());
+    let features = phase.and_then(|phase| phase.features.as_ref());
+    let shown = features.filter(|features| !features.hidden);
+    let features = shown.ok_or_else(|| {
+        Fault::not_found("The features of this phase are hidden, or it takes no models.")
+    })?;
+    let media_type = match features.format {
+        FileFormat::Csv => "text/csv; charset=utf-8",
+        FileFormat::Parquet => "application/vnd.apache.parquet",
+    };
+    let download = Download {
+        sha256: &features.sha256,
+        bytes: features.bytes,
+        media_type,
+        file_name: &format!("{slug}-features.{}", features.format.as_str()),
+    };
+    downloads::send(&state.storage, request, download).await
 }
 
 /// The kind of this name, if the challenge takes it.

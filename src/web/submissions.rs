@@ -248,14 +248,17 @@ fn used(usage: &Usage, limits: &Limits) -> Vec<Used> {
 }
 
 fn printed(logs: &Logs) -> Vec<Printed> {
-    [("Standard output", &logs.stdout), ("Standard error", &logs.stderr)]
-        .into_iter()
-        .filter(|(_, text)| !text.is_empty())
-        .map(|(label, text)| Printed {
-            label,
-            text: format::printed(text),
-        })
-        .collect()
+    [
+        ("Standard output", &logs.stdout),
+        ("Standard error", &logs.stderr),
+    ]
+    .into_iter()
+    .filter(|(_, text)| !text.is_empty())
+    .map(|(label, text)| Printed {
+        label,
+        text: format::printed(text),
+    })
+    .collect()
 }
 
 impl StatusPart {

@@ -88,6 +88,7 @@ fn challenge_form(changes: &[(&'static str, &'static str)], solution: &str) -> F
         ("submissions_per_day", "5"),
         ("submissions_total", "50"),
         ("largest_file_in_megabytes", "1"),
+        ("kind_predictions", "true"),
     ];
     let solution = Part::text(solution.to_owned())
         .file_name("solution.csv")

@@ -8,6 +8,7 @@ mod api;
 mod command_line;
 mod console_pages;
 mod laws;
+mod models;
 mod pages;
 mod permissions;
 mod real_laps;

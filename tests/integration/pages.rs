@@ -167,7 +167,7 @@ on_both_databases!(
         app.score_all().await;
         let page = browser.page(&submission).await;
         assert!(
-            page.contains("The file could not be scored") && page.contains("line 5"),
+            page.contains("File not as asked") && page.contains("line 5"),
             "{page}"
         );
         assert!(page.contains("used none of your places"));

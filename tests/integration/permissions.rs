@@ -33,6 +33,7 @@ impl Caller {
 fn example(pattern: &str) -> String {
     [
         ("{slug}", "none"),
+        ("{kind}", "python"),
         ("{id}", "999999"),
         ("{run}", "999999"),
         ("{username}", "nobody"),

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::datasets::{FileLink, link_files};
 use super::forms;
+use super::kinds::{FeaturesDetail, KindDetail, RuntimeDetail};
 use super::paging::{self, Paging};
 use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
@@ -28,6 +29,8 @@ use crate::http::guard;
 use crate::platform::database::DatabaseConnection;
 use crate::scoring::metrics::Direction;
 use crate::scoring::predictions::PredictionFormat;
+use crate::scoring::runtimes::OnnxContract;
+use crate::scoring::sandbox::Limits;
 
 /// A page of the list of challenges.
 #[derive(Debug, Serialize, ToSchema)]
@@ -100,6 +103,14 @@ pub struct ChallengeDetail {
     rules_version: i32,
     /// What a predictions file must hold.
     prediction_format: PredictionFormat,
+    /// What may be sent.
+    kinds: Vec<KindDetail>,
+    /// The inputs and outputs of an ONNX model, where those may be sent.
+    onnx: Option<OnnxContract>,
+    /// What a run of a model may use.
+    run_limits: Limits,
+    /// What models run with on this server; null where nothing but Python's standard library is there.
+    runtime: Option<RuntimeDetail>,
     /// Its phases in order.
     phases: Vec<PhaseDetail>,
     /// The data that competitors work with.
@@ -130,6 +141,8 @@ pub struct PhaseDetail {
     max_bytes: u64,
     /// How many rows a submission must have.
     rows: i64,
+    /// What models predict from, where the challenge takes models.
+    features: Option<FeaturesDetail>,
 }
 
 /// Counted submissions that a phase allows a team. Invalid files do not count.
@@ -219,10 +232,14 @@ pub async fn find(
 async fn read(house: &House, principal: &Principal, slug: &str) -> Result<ChallengeDetail, Fault> {
     let now = house.clock.now();
     let (principal, slug) = (principal.clone(), slug.to_owned());
-    house
+    let detail = house
         .database
         .read(move |connection| detail(connection, now, &principal, &slug))
-        .await
+        .await?;
+    Ok(ChallengeDetail {
+        runtime: RuntimeDetail::of(house),
+        ..detail
+    })
 }
 
 fn detail(
@@ -260,6 +277,10 @@ fn detail(
         rules: challenge.rules.clone(),
         rules_version: challenge.rules_version,
         prediction_format: challenge.prediction_format.clone(),
+        kinds: KindDetail::all(&challenge),
+        onnx: challenge.onnx.clone(),
+        run_limits: challenge.run_limits.clone(),
+        runtime: None,
         phases: phases
             .iter()
             .map(|phase| PhaseDetail::new(phase, now))
@@ -297,6 +318,7 @@ impl PhaseDetail {
             },
             max_bytes: phase.max_bytes,
             rows: phase.solution_rows,
+            features: FeaturesDetail::of(phase),
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod account;
 pub mod challenges;
 pub mod datasets;
 mod forms;
+pub mod kinds;
 pub mod leaderboard;
 pub mod metrics_catalogue;
 mod paging;
@@ -32,6 +33,14 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable(
             "/api/v1/challenges/{slug}/sample-submission",
             challenges::sample_submission,
+        ))
+        .service(readable(
+            "/api/v1/challenges/{slug}/starter-kits/{kind}",
+            kinds::starter_kit,
+        ))
+        .service(readable(
+            "/api/v1/challenges/{slug}/features",
+            kinds::features,
         ))
         .service(
             web::resource("/api/v1/challenges/{slug}/membership").post(challenges::accept_rules),

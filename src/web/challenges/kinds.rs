@@ -11,7 +11,6 @@ use super::{Choice, Head, phase_now};
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self, Challenge, Phase};
 use crate::challenges::starter_kit::{KitRuntime, column_content};
-use crate::http::downloads::{self, Download};
 use crate::http::fault::Fault;
 use crate::http::starter_kits;
 use crate::http::state::State;
@@ -24,7 +23,9 @@ use crate::scoring::runtimes::OnnxContract;
 pub fn configure(routes: &mut ServiceConfig) {
     routes
         .service(web::resource("/challenges/{slug}/kinds/{kind}").route(get().to(kind)))
-        .service(web::resource("/challenges/{slug}/starter-kits/{kind}").route(get().to(starter_kit)))
+        .service(
+            web::resource("/challenges/{slug}/starter-kits/{kind}").route(get().to(starter_kit)),
+        )
         .service(web::resource("/challenges/{slug}/features").route(get().to(features)));
 }
 
@@ -259,28 +260,11 @@ async fn starter_kit(
     starter_kits::send(&state, &principal, &slug, &kind).await
 }
 
-/// The features of the phase that matters now, where everybody may have them.
 async fn features(
     request: HttpRequest,
     state: Data<State>,
     principal: Principal,
     slug: Path<String>,
 ) -> Result<HttpResponse, Fault> {
-    let (challenge, phases) = find(&state, &principal, &slug).await?;
-    let phase = phase_now(&challenge, &phases, state.clock.now())?;
-    let shown = phase.features.as_ref().filter(|features| !features.hidden);
-    let features = shown.ok_or_else(|| {
-        Fault::not_found("The features of this phase are hidden, or it takes no models.")
-    })?;
-    let (media_type, ending) = match features.format {
-        FileFormat::Csv => ("text/csv; charset=utf-8", "csv"),
-        FileFormat::Parquet => ("application/vnd.apache.parquet", "parquet"),
-    };
-    let download = Download {
-        sha256: &features.sha256,
-        bytes: features.bytes,
-        media_type,
-        file_name: &format!("{slug}-features.{ending}"),
-    };
-    downloads::send(&state.storage, &request, download).await
+    starter_kits::send_features(&state, &request, &principal, &slug).await
 }

@@ -11,8 +11,8 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use self::kinds::{FeaturesView, KindCard};
 pub use self::kinds::kind_title;
+use self::kinds::{FeaturesView, KindCard};
 use super::format;
 use super::markdown;
 use super::page::{Page, get};

@@ -24,6 +24,8 @@ use crate::scoring::metrics::{
     InputShape, Metric, MetricDefinition, Parameter, catalogue as metrics,
 };
 use crate::scoring::predictions::{ColumnKind, PredictionColumn, PredictionFormat};
+use crate::scoring::rule::ScoringRule;
+use crate::scoring::runtimes::OnnxContract;
 use crate::scoring::sandbox::Limits;
 use crate::scoring::solution::{SolutionFormat, TargetKind};
 use crate::scoring::worker::SolutionSpec;
@@ -34,6 +36,9 @@ use crate::web::page::{Page, see_other_saying};
 const DATASETS: i64 = 100;
 
 const MEGABYTE: u64 = 1_000_000;
+
+/// The choice among the metrics that is none: the organizer's own scoring program.
+const PROGRAM: &str = "program";
 
 /// The metrics of one family, as a group of the form's select.
 struct MetricFamily {
@@ -114,6 +119,7 @@ pub async fn new(
         let day = state.clock.now() + TimeDelta::days(days);
         day.format("%Y-%m-%dT12:00").to_string()
     };
+    let limits = Limits::default();
     let form = Form::of([
         ("metric", "mae".to_owned()),
         ("id_column", "id".to_owned()),
@@ -125,6 +131,10 @@ pub async fn new(
         ("submissions_total", "100".to_owned()),
         ("largest_file_in_megabytes", "64".to_owned()),
         ("public_percent", "30".to_owned()),
+        ("kind_predictions", "true".to_owned()),
+        ("run_memory_mib", (limits.memory_bytes >> 20).to_string()),
+        ("run_cpu_seconds", limits.cpu_seconds.to_string()),
+        ("run_wall_seconds", limits.wall_seconds.to_string()),
     ]);
     show(&state, &request, guard::user(&principal)?, form).await
 }
@@ -139,7 +149,8 @@ pub async fn create(
     let owner = guard::user(&principal)?;
     let mut received = ReceivedForm::default();
     let limit = state.config.max_upload_bytes;
-    let outcome = receive_form_with_files(sent, &["solution"], limit, &mut received).await;
+    let fields = ["solution", "features", "program"];
+    let outcome = receive_form_with_files(sent, &fields, limit, &mut received).await;
     let mut form = Form::new(received.texts);
     form.refuse_fault(outcome)?;
     let solution = received.files.remove("solution");
@@ -151,9 +162,16 @@ pub async fn create(
         return show(&state, &request, owner, form).await;
     };
     let slug = draft.slug.clone();
+    let paths = |field: &str| {
+        let file = received.files.get(field);
+        file.map(|file| file.file.path().to_owned())
+            .into_iter()
+            .collect()
+    };
     let files = ChallengeFiles {
         solutions: vec![solution.file.path().to_owned()],
-        ..ChallengeFiles::default()
+        features: paths("features"),
+        programs: paths("program"),
     };
     let now = state.clock.now();
     let posted = posting::post(&state.database, &state.storage, now, owner, draft, files).await;
@@ -179,6 +197,9 @@ fn field_of(field: &str) -> &str {
         field if field.starts_with("solution") => "solution",
         field if field.starts_with("prediction_format") => "prediction_columns",
         field if field.starts_with("pages") => "overview",
+        "kinds" => "kind_predictions",
+        "onnx" => "onnx_contract",
+        "run_limits" => "run_memory_mib",
         "name" => "phase_name",
         "max_bytes" => "largest_file_in_megabytes",
         "phases" => "solution",
@@ -209,6 +230,77 @@ fn kinds(shape: InputShape, classes: &[String]) -> Result<(ColumnKind, TargetKin
     })
 }
 
+/// How submissions are scored: by the metric that was chosen, or by the organizer's own program.
+fn rule(form: &mut Form) -> Option<ScoringRule> {
+    if form.text("metric") != PROGRAM {
+        return metric(form).map(ScoringRule::from);
+    }
+    let (key, better) = (form.text("program_score"), form.text("program_better"));
+    let written = format!("program:{key}:{better}");
+    written
+        .parse()
+        .map_err(|_| {
+            form.refuse(
+                "program_score",
+                "name the score that counts among those that the program writes: letters, digits, `_`, `-` and `.`; and \
+                 say whether a lower or a higher one is better",
+            );
+        })
+        .ok()
+}
+
+/// What the predictions and the truth are under a rule. A scoring program compares numbers, or classes
+/// where the form names them.
+fn kinds_under(
+    rule: &ScoringRule,
+    classes: &[String],
+) -> Result<(ColumnKind, TargetKind), &'static str> {
+    match rule {
+        ScoringRule::Metric(metric) => kinds(metric.definition().shape, classes),
+        ScoringRule::Program(_) if classes.is_empty() => kinds(InputShape::Number, classes),
+        ScoringRule::Program(_) => kinds(InputShape::Label, classes),
+    }
+}
+
+/// The kinds of submission that are ticked.
+fn submission_kinds(form: &Form) -> Vec<SubmissionKind> {
+    let is_ticked = |kind: &SubmissionKind| form.is_ticked(&format!("kind_{kind}"));
+    SubmissionKind::ALL
+        .iter()
+        .copied()
+        .filter(is_ticked)
+        .collect()
+}
+
+/// The contract of ONNX models, where those may be sent.
+fn contract(form: &mut Form, kinds: &[SubmissionKind]) -> Option<OnnxContract> {
+    if !kinds.contains(&SubmissionKind::Onnx) {
+        return None;
+    }
+    let text = form.long_text("onnx_contract");
+    toml::from_str(&text)
+        .map_err(|error| form.refuse("onnx_contract", error.message().to_owned()))
+        .ok()
+}
+
+/// What a run may use: the platform's own limits where nothing is said.
+fn run_limits(form: &mut Form) -> Limits {
+    let mut number = |field, default: u32| match form.optional(field) {
+        None => default,
+        Some(_) => form
+            .parse(field, "give a whole number from 1")
+            .unwrap_or(default),
+    };
+    let usual = Limits::default();
+    let mebibytes = u32::try_from(usual.memory_bytes >> 20).unwrap_or(u32::MAX);
+    Limits {
+        memory_bytes: u64::from(number("run_memory_mib", mebibytes)) << 20,
+        cpu_seconds: number("run_cpu_seconds", usual.cpu_seconds),
+        wall_seconds: number("run_wall_seconds", usual.wall_seconds),
+        ..usual
+    }
+}
+
 /// The metric that was chosen, with its parameter.
 fn metric(form: &mut Form) -> Option<Metric> {
     let key = form.text("metric").to_owned();
@@ -232,10 +324,10 @@ fn metric(form: &mut Form) -> Option<Metric> {
 
 /// The draft that the form describes; notes everything in it that cannot be read.
 fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
-    let metric = metric(form);
-    let kinds = metric.and_then(|metric| {
+    let metric = rule(form);
+    let kinds = metric.as_ref().and_then(|metric| {
         let classes = form.names("classes");
-        kinds(metric.definition().shape, &classes)
+        kinds_under(metric, &classes)
             .map_err(|problem| form.refuse("classes", problem))
             .ok()
     });
@@ -259,6 +351,9 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
             form.refuse(field, "name a column of the solution");
         }
     }
+    let submission_kinds = submission_kinds(form);
+    let onnx = contract(form, &submission_kinds);
+    let run_limits = run_limits(form);
     let (prediction_kind, target) = kinds?;
     let columns = form
         .names("prediction_columns")
@@ -287,16 +382,16 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
         dataset: form.optional("dataset"),
         rates_drivers: form.is_ticked("rates_drivers"),
         prediction_format: prediction_format?,
-        kinds: vec![SubmissionKind::Predictions],
-        onnx: None,
-        run_limits: Limits::default(),
+        kinds: submission_kinds,
+        onnx,
+        run_limits,
         rules: form.long_text("rules"),
         pages,
         phases: vec![PhaseDraft {
             name: form.text("phase_name").to_owned(),
             starts_at: starts_at?,
             ends_at: ends_at?,
-            metric: metric?.into(),
+            metric: metric?,
             submissions_per_day: per_day?,
             submissions_total: total?,
             max_bytes: megabytes?.saturating_mul(MEGABYTE),
@@ -312,8 +407,8 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
                 public_fraction: Some(public_percent? / 100.0),
                 split_seed,
             },
-            features_file: None,
-            features_hidden: true,
+            features_file: form.optional("features_file"),
+            features_hidden: !form.is_ticked("features_shown"),
         }],
     })
 }
@@ -339,7 +434,55 @@ mod tests {
             ("submissions_total", "100".into()),
             ("largest_file_in_megabytes", "64".into()),
             ("public_percent", "30".into()),
+            ("kind_predictions", "true".into()),
         ])
+    }
+
+    #[test]
+    fn models_a_scoring_program_and_limits_are_read() {
+        let mut texts = filled("program");
+        for (field, text) in [
+            ("program_score", "pace"),
+            ("program_better", "lower"),
+            ("kind_onnx", "true"),
+            ("run_memory_mib", "512"),
+            ("run_cpu_seconds", "5"),
+            ("features_shown", "true"),
+            (
+                "onnx_contract",
+                "inputs = [{ name = \"X\", element = \"float32\", columns = [\"rain\"] }]\n\
+                 outputs = [{ name = \"y\", columns = [\"prediction\"] }]",
+            ),
+        ] {
+            texts.put(field, text);
+        }
+        let draft = draft(&mut texts, 7).unwrap();
+        assert_eq!(texts.problems(), []);
+        draft.check().unwrap();
+        assert_eq!(draft.phases[0].metric.to_string(), "program:pace:lower");
+        assert_eq!(
+            draft.kinds,
+            [SubmissionKind::Predictions, SubmissionKind::Onnx]
+        );
+        assert_eq!(draft.onnx.unwrap().inputs[0].columns, ["rain"]);
+        assert_eq!(draft.run_limits.memory_bytes, 512 << 20);
+        assert_eq!(draft.run_limits.cpu_seconds, 5);
+        assert_eq!(
+            draft.run_limits.wall_seconds,
+            Limits::default().wall_seconds
+        );
+        assert!(!draft.phases[0].features_hidden);
+    }
+
+    #[test]
+    fn a_contract_and_a_score_that_cannot_be_read_are_told_at_their_fields() {
+        let mut form = filled("program");
+        form.put("kind_onnx", "true");
+        form.put("onnx_contract", "inputs = 3");
+        form.put("program_score", "two words");
+        assert!(draft(&mut form, 7).is_none());
+        assert!(form.error("program_score").contains("name the score"));
+        assert_ne!(form.error("onnx_contract"), "");
     }
 
     #[test]

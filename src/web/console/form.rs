@@ -49,6 +49,12 @@ impl Form {
         Self::new(texts.map(|(name, text)| (name.to_owned(), text)).into())
     }
 
+    /// Fills a field.
+    #[cfg(test)]
+    pub fn put(&mut self, field: &str, text: &str) {
+        self.texts.insert(field.to_owned(), text.to_owned());
+    }
+
     /// What was typed into a field, without white space around it.
     pub fn text(&self, field: &str) -> &str {
         self.texts
