@@ -291,13 +291,15 @@ fn enqueue_again(
     };
     let idle = "NOT EXISTS (SELECT 1 FROM runs WHERE runs.submission_id = submissions.id \
                 AND runs.state <> 'finished')";
+    // SQLite numbers parameters in the order in which they appear.
     let added = diesel::sql_query(format!(
-        "INSERT INTO runs (submission_id, state, queued_at, kind, needs_sandbox, memory_bytes, rescore) \
-         SELECT submissions.id, 'queued', $2, submissions.kind, before.needs_sandbox, \
-                before.memory_bytes, submissions.state = 'scored' \
-         FROM submissions JOIN runs AS before ON before.id = \
-              (SELECT MAX(id) FROM runs WHERE runs.submission_id = submissions.id) \
-         WHERE {condition} AND {idle}"
+        "WITH chosen AS (SELECT submissions.id, submissions.state FROM submissions \
+                         WHERE {condition} AND {idle}) \
+         INSERT INTO runs (submission_id, state, queued_at, kind, needs_sandbox, memory_bytes, rescore) \
+         SELECT chosen.id, 'queued', $2, before.kind, before.needs_sandbox, before.memory_bytes, \
+                chosen.state = 'scored' \
+         FROM chosen JOIN runs AS before ON before.id = \
+              (SELECT MAX(runs.id) FROM runs WHERE runs.submission_id = chosen.id)"
     ))
     .bind::<BigInt, _>(id)
     .bind::<Timestamp, _>(now.naive_utc())
