@@ -226,10 +226,7 @@ mod tests {
 
     #[test]
     fn the_last_words_are_short() {
-        assert_eq!(
-            last_words("a\n\nb\nWARNING: c\n\nd\ne\n"),
-            "b / d / e"
-        );
+        assert_eq!(last_words("a\n\nb\nWARNING: c\n\nd\ne\n"), "b / d / e");
         assert!(last_words(&"x".repeat(5_000)).chars().count() <= 401);
     }
 }

@@ -158,7 +158,9 @@ impl<'a> Run<'a> {
         let job = Job {
             user: match python {
                 Some(python) => python.user().map(User::Shared),
-                None if geteuid().is_root() => Some(User::From(sandbox.settings.uid_base)),
+                None if geteuid().is_root() && sandbox.has(Layer::User) => {
+                    Some(User::From(sandbox.settings.uid_base))
+                }
                 None => None,
             },
             command: payload.command.clone(),

@@ -81,7 +81,9 @@ pub fn enter(job: &Job) -> Result<(), Failure> {
     for (file, map) in maps {
         fs::write(file, map).during(Layer::Namespaces, "mapping the user")?;
     }
-    prctl::set_dumpable(false).during(Layer::Init, "hiding the supervisor")?;
+    if job.has(Layer::Init) {
+        prctl::set_dumpable(false).during(Layer::Init, "hiding the supervisor")?;
+    }
     unistd::sethostname("sandbox").during(Layer::Namespaces, "naming the host")
 }
 

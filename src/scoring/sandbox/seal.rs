@@ -86,12 +86,14 @@ pub fn give_up_privileges(job: &Job) -> Vec<Call> {
         let arguments = [Argument::Bytes(header), Argument::Bytes(nothing)];
         calls.push(Call::new(Layer::Capabilities, libc::SYS_capset, arguments));
     }
-    // Landlock and seccomp demand this of whoever has no capability, so it cannot be left out.
-    calls.push(Call::prctl(
-        Layer::NoNewPrivileges,
-        libc::PR_SET_NO_NEW_PRIVS,
-        1,
-    ));
+    // Landlock and seccomp demand this of whoever has no capability.
+    if job.has(Layer::NoNewPrivileges) {
+        calls.push(Call::prctl(
+            Layer::NoNewPrivileges,
+            libc::PR_SET_NO_NEW_PRIVS,
+            1,
+        ));
+    }
     calls
 }
 
