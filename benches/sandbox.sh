@@ -4,7 +4,8 @@
 #
 #   benches/sandbox.sh [ROUNDS]
 #
-# Run it as root for the sandbox with a cgroup, and on a quiet machine.
+# With the built Python environment (PADDOCK_RUNTIMES_DIR, as `paddock runtime build` makes it) it also scores a pandas
+# model cold and pre-forked. Run it as root for the sandbox with a cgroup, and on a quiet machine.
 set -eu
 cd "$(dirname "$0")/.."
 exec cargo bench --quiet --bench sandbox -- "${1:-50}"

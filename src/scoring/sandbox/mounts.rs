@@ -3,6 +3,9 @@
 //! The host's folders may lie below ones that the payload's user cannot enter (`/root`, a data folder of
 //! mode `0700`). So root opens detached copies of their mounts *before* it gives itself up, and attaches
 //! them in its new mount namespace; an ordinary user, who runs payloads as itself, opens them there.
+//!
+//! A payload can read in `/proc/self/mountinfo` where on the host's disks its files lie. That names
+//! folders and opens none, so it is left as it is: to hide it would hide the processes too.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
