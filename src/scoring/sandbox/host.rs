@@ -1,20 +1,21 @@
 //! The host's side of a run: starts the supervisor, reads what comes out, watches limits, and judges.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{geteuid, pipe2};
 
 use super::cgroup::Cgroup;
 use super::job::{Channel, During, Exit, Failure, Job, Order, Received, Report, User};
 use super::judge::{self, Seen, Stop};
+use super::log::Log;
 use super::{Finished, Layer, Limits, Payload, Preforked, Sandbox, Usage, syscalls};
 use crate::scoring::verdict::Verdict;
 
@@ -36,7 +37,13 @@ pub fn run(
     output_into: &Path,
     cancelled: &AtomicBool,
 ) -> Finished {
-    match try_to_run(sandbox, python, payload, limits, output_into, cancelled) {
+    let mut outcome = try_to_run(sandbox, python, payload, limits, output_into, cancelled);
+    if let (Some(_), Err(failure)) = (python, &outcome) {
+        // Nothing has run; a Python that was killed, for example, cannot be forked.
+        tracing::warn!(layer = ?failure.layer, "a run is started cold, as it cannot be forked: {failure}");
+        outcome = try_to_run(sandbox, None, payload, limits, output_into, cancelled);
+    }
+    match outcome {
         Ok(finished) => finished,
         Err(failure) => {
             tracing::error!(layer = ?failure.layer, "a run was refused: {failure}");
@@ -211,12 +218,11 @@ impl<'a> Run<'a> {
         let mut buffer = Vec::new();
         let mut looked = Instant::now();
         loop {
-            let (stdout, stderr) = (self.stdout.pipe.as_ref(), self.stderr.pipe.as_ref());
             let readable = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
             let mut watched = vec![readable(self.control.as_fd())];
             watched.extend(self.joined.as_ref().map(|joined| readable(joined.as_fd())));
-            let pipes = [stdout, stderr].into_iter().flatten();
-            watched.extend(pipes.map(|pipe| readable(pipe.as_fd())));
+            let pipes = [self.stdout.readable(), self.stderr.readable()];
+            watched.extend(pipes.into_iter().flatten().map(readable));
             let timeout = PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO);
             match poll(&mut watched, timeout) {
                 Ok(_) | Err(Errno::EINTR) => {}
@@ -388,6 +394,9 @@ impl<'a> Run<'a> {
     /// The limits that are looked at now and then.
     fn look(&mut self, cancelled: bool) -> Result<(), Failure> {
         if let Some(stopped) = self.stopped {
+            if stopped.elapsed() > 2 * STOPPED_WITHIN {
+                return Err(Errno::ETIMEDOUT).during(Layer::Init, "ending the run");
+            }
             if stopped.elapsed() > STOPPED_WITHIN {
                 self.end_supervisor();
             }
@@ -475,49 +484,5 @@ impl<'a> Run<'a> {
                 peak_memory_bytes: self.seen.peak_memory_bytes,
             },
         }
-    }
-}
-
-/// What the payload prints on one of its two pipes.
-struct Log {
-    /// Until its end was read.
-    pipe: Option<File>,
-    kept: Vec<u8>,
-}
-
-impl Log {
-    fn new(pipe: OwnedFd) -> Self {
-        let flags = FcntlArg::F_SETFL(OFlag::O_NONBLOCK);
-        let pipe = fcntl(&pipe, flags).is_ok().then_some(pipe);
-        Self {
-            pipe: pipe.map(File::from),
-            kept: Vec::new(),
-        }
-    }
-
-    /// Reads what there is, and keeps as much as there is room for. Whether there was more.
-    fn read(&mut self, room: u64) -> bool {
-        let mut passed = false;
-        let mut buffer = [0; 16 * 1024];
-        while let Some(pipe) = &mut self.pipe {
-            match pipe.read(&mut buffer) {
-                Ok(0) => self.pipe = None,
-                Ok(length) => {
-                    let left = usize::try_from(room)
-                        .unwrap_or(usize::MAX)
-                        .saturating_sub(self.kept.len());
-                    self.kept.extend_from_slice(&buffer[..length.min(left)]);
-                    passed |= length > left;
-                    // One that prints without end must not keep us from looking at anything else.
-                    if passed {
-                        break;
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => self.pipe = None,
-            }
-        }
-        passed
     }
 }

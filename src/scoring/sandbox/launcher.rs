@@ -120,6 +120,8 @@ impl Launcher {
         command
             .arg0("paddock-sandbox")
             .arg(ARGUMENT)
+            // Ctrl-C in the server's terminal asks the server to finish its runs, not us to drop them.
+            .process_group(0)
             .stdin(theirs)
             .stdout(Stdio::null());
         if self.clean_environment {

@@ -89,6 +89,7 @@ impl Preforked {
             // Arrow's allocator would start a thread, which a fork would lose.
             .env("JE_ARROW_MALLOC_CONF", "background_thread:false")
             .current_dir("/")
+            .process_group(0)
             .stdin(theirs)
             .stdout(Stdio::null())
             .stderr(Stdio::null());
