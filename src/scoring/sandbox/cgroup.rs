@@ -4,7 +4,6 @@
 //! `Delegate=yes`), else version 1, whose hierarchies are separate. A run's cgroup lies beneath our own
 //! and is called after the process that made it, so that one whose maker is dead can be swept away.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::job::{During, Failure};
+use super::places::Places;
 use super::{Layer, Limits, Refusal};
 
 /// What all our cgroups' names begin with; the maker's process id and start time and a number follow.
@@ -51,14 +51,15 @@ impl Cgroups {
             Some(Err(reason)) => reasons.push(format!("version 2: {reason}")),
             None => reasons.push("version 2: not mounted".to_owned()),
         }
-        match places.v1() {
-            Some(found) => match found.directories().into_iter().try_for_each(writable) {
+        if let Some((memory, pids)) = places.v1("memory").zip(places.v1("pids")) {
+            let cpu = places.v1("cpuacct");
+            let found = Self::V1 { memory, pids, cpu };
+            match found.directories().into_iter().try_for_each(writable) {
                 Ok(()) => return Ok(found),
                 Err(error) => reasons.push(format!("version 1: {error}")),
-            },
-            None => {
-                reasons.push("version 1: no memory and pids controllers".to_owned());
             }
+        } else {
+            reasons.push("version 1: no memory and pids controllers".to_owned());
         }
         Err(Refusal {
             layer: Layer::Cgroup,
@@ -316,111 +317,9 @@ fn delegated(own: PathBuf) -> Result<PathBuf, String> {
     Ok(parent)
 }
 
-/// Where the hierarchies are mounted and where in them we are, as `/proc` tells it.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Places {
-    /// By controller; version 2 has the empty name.
-    directories: BTreeMap<String, PathBuf>,
-}
-
-impl Places {
-    /// Reads `/proc/self/cgroup` (`4:memory:/path` a line, `0::/path` for version 2) and
-    /// `/proc/self/mountinfo` (proc(5)).
-    fn parse(own: &str, mounts: &str) -> Self {
-        let mut places = Self::default();
-        for line in own.lines() {
-            let mut fields = line.splitn(3, ':');
-            let (Some(_), Some(controllers), Some(path)) =
-                (fields.next(), fields.next(), fields.next())
-            else {
-                continue;
-            };
-            for controller in controllers.split(',') {
-                if let Some(directory) = mounted(mounts, controller, path) {
-                    places.directories.insert(controller.to_owned(), directory);
-                }
-            }
-        }
-        places
-    }
-
-    fn v2(&self) -> Option<PathBuf> {
-        self.directories.get("").cloned()
-    }
-
-    fn v1(&self) -> Option<Cgroups> {
-        Some(Cgroups::V1 {
-            memory: self.directories.get("memory")?.clone(),
-            pids: self.directories.get("pids")?.clone(),
-            cpu: self.directories.get("cpuacct").cloned(),
-        })
-    }
-}
-
-/// The folder of a controller's cgroup `path`.
-fn mounted(mounts: &str, controller: &str, path: &str) -> Option<PathBuf> {
-    mounts.lines().find_map(|line| {
-        let (before, after) = line.split_once(" - ")?;
-        let mut before = before.split(' ').skip(3);
-        let (root, point) = (before.next()?, before.next()?);
-        let mut after = after.split(' ');
-        let kind = after.next()?;
-        let options = after.nth(1)?;
-        let ours = match controller {
-            "" => kind == "cgroup2",
-            name => kind == "cgroup" && options.split(',').any(|option| option == name),
-        };
-        if !ours {
-            return None;
-        }
-        // In a container the mount may show only a part of the hierarchy, our own.
-        let below = Path::new(path)
-            .strip_prefix(root)
-            .unwrap_or_else(|_| Path::new(""));
-        Some(Path::new(point).join(below))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MOUNTS: &str = "\
-22 27 0:21 / /proc rw,relatime - proc proc rw
-34 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
-33 31 0:31 / /sys/fs/cgroup/cpu,cpuacct rw shared:4 - cgroup cgroup rw,cpu,cpuacct
-39 31 0:36 / /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids
-41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
-";
-
-    #[test]
-    fn our_place_in_version_1_is_found_by_controller() {
-        let own = "8:pids:/\n4:memory:/system/paddock\n2:cpu,cpuacct:/\n0::/\n";
-        let places = Places::parse(own, MOUNTS);
-        assert_eq!(
-            places.v1(),
-            Some(Cgroups::V1 {
-                memory: "/sys/fs/cgroup/memory/system/paddock".into(),
-                pids: "/sys/fs/cgroup/pids".into(),
-                cpu: Some("/sys/fs/cgroup/cpu,cpuacct".into()),
-            })
-        );
-        assert_eq!(places.v2(), Some("/sys/fs/cgroup/unified".into()));
-    }
-
-    #[test]
-    fn our_place_in_version_2_is_found_in_a_service_and_in_a_container() {
-        let mount = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw,nsdelegate\n";
-        let places = Places::parse("0::/system.slice/paddock.service\n", mount);
-        assert_eq!(
-            places.v2(),
-            Some("/sys/fs/cgroup/system.slice/paddock.service".into())
-        );
-        assert_eq!(places.v1(), None);
-        let mount = "30 23 0:26 /docker/4af /sys/fs/cgroup rw - cgroup2 cgroup rw\n";
-        let places = Places::parse("0::/docker/4af\n", mount);
-        assert_eq!(places.v2(), Some("/sys/fs/cgroup".into()));
-    }
 
     #[test]
     fn counters_are_read_by_their_whole_name() {

@@ -32,6 +32,7 @@ mod limits;
 mod log;
 mod mounts;
 mod namespaces;
+mod places;
 mod prefork;
 mod seal;
 mod seccomp;
