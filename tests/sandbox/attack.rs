@@ -1,5 +1,6 @@
 //! One hostile submission, run by the real binary, and what came of it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -12,10 +13,10 @@ use serde_json::{Map, Value, json};
 
 use paddock::scoring::predictions::FileFormat;
 use paddock::scoring::runtimes::{self, Context, Runtimes, Task};
-use paddock::scoring::sandbox::{CgroupMode, Layer, Limits, Sandbox, SandboxSettings};
+use paddock::scoring::sandbox::{Finished, Layer, Limits, Payload, Sandbox};
 
 use crate::canaries::{Canaries, SECRET, processes, snapshot};
-use crate::place::Place;
+use crate::place::{Place, settings};
 
 /// A submission of `submissions/`, and the limits under which it runs.
 pub struct Attack<'a> {
@@ -197,6 +198,30 @@ impl<'a> Attack<'a> {
     /// Runs it, and asserts what holds for every run: no canary is touched, nothing survives, the host
     /// is as it was, and nobody has seen the labels.
     pub fn run(mut self) -> Ended {
+        let ended = if let Some(fork) = &self.place.fork {
+            self.tell();
+            let before = self.canaries.snapshot_before();
+            let ended = self.judged_by(|payload, limits, predictions| {
+                let never = AtomicBool::new(false);
+                let python = &fork.python;
+                fork.sandbox
+                    .run_preforked(python, payload, limits, predictions, &never)
+            });
+            self.assert_harmless(&before);
+            ended
+        } else {
+            self.judged_by_the_program()
+        };
+        let told = format!("{ended:?}");
+        assert!(!told.contains(SECRET), "the labels were read: {told}");
+        if let Some(predictions) = &ended.predictions {
+            let predictions = String::from_utf8_lossy(predictions);
+            assert!(!predictions.contains(SECRET), "{predictions}");
+        }
+        ended
+    }
+
+    fn judged_by_the_program(&mut self) -> Ended {
         let output = self.output(true);
         let (out, error) = (
             String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -215,7 +240,6 @@ impl<'a> Attack<'a> {
             features: fs::read(self.path("features/features.csv")).unwrap(),
             marker: self.marker().to_owned(),
             touched: None,
-            printed: printed.clone(),
         };
         assert_eq!(
             output.status.success(),
@@ -223,11 +247,6 @@ impl<'a> Attack<'a> {
             "{}: {ended:?}\n{error}",
             output.status
         );
-        assert!(!out.contains(SECRET), "the labels were read: {ended:?}");
-        if let Some(predictions) = &ended.predictions {
-            let predictions = String::from_utf8_lossy(predictions);
-            assert!(!predictions.contains(SECRET), "{predictions}");
-        }
         ended
     }
 
@@ -235,37 +254,36 @@ impl<'a> Attack<'a> {
     /// asserted.
     pub fn run_without(mut self, layers: &[Layer]) -> Ended {
         self.tell();
-        let settings = SandboxSettings {
-            cgroup: match self.place.cgroup {
-                "none" => CgroupMode::None,
-                _ => CgroupMode::Auto,
-            },
-            ..SandboxSettings::default()
-        };
+        let sandbox = Sandbox::open_without(&settings(self.place.cgroup), layers).unwrap();
+        self.canaries.snapshot_before();
+        let mut ended = self.judged_by(|payload, limits, predictions| {
+            sandbox.run(payload, limits, predictions, &AtomicBool::new(false))
+        });
+        ended.touched = self.canaries.touched();
+        ended
+    }
+
+    /// Runs it by the library, in a sandbox that others may disturb meanwhile. Nothing is asserted.
+    pub fn run_in(mut self, sandbox: &Sandbox, cancelled: &AtomicBool) -> Ended {
+        self.tell();
+        let mut ended = self.judged_by(|payload, limits, predictions| {
+            sandbox.run(payload, limits, predictions, cancelled)
+        });
+        ended.touched = self.canaries.touched();
+        ended
+    }
+
+    /// Judges it by the library instead of by the program.
+    fn judged_by(&self, run: impl FnOnce(&Payload, &Limits, &Path) -> Finished) -> Ended {
         let features = self.path("features/features.csv");
-        let task = Task {
-            features: &features,
-            features_format: FileFormat::Csv,
-            predictions_format: FileFormat::Csv,
-            columns: None,
-        };
-        let runtimes = Runtimes::find(&self.path("runtimes"));
-        let payload =
-            runtimes::python(&runtimes, &self.submission, &task, &Context::default()).unwrap();
+        let predictions = self.path("output/predictions.csv");
         let limits = Limits {
             memory_bytes: u64::from(self.memory_mb) << 20,
             cpu_seconds: self.cpu_seconds,
             wall_seconds: self.wall_seconds,
             ..Limits::default()
         };
-        self.canaries.snapshot_before();
-        let predictions = self.path("output/predictions.csv");
-        let finished = Sandbox::open_without(&settings, layers).unwrap().run(
-            &payload,
-            &limits,
-            &predictions,
-            &AtomicBool::new(false),
-        );
+        let finished = run(&payload(&self.submission, &features), &limits, &predictions);
         let text = |log: &[u8]| String::from_utf8_lossy(log).into_owned();
         Ended {
             verdict: finished.verdict.code(),
@@ -276,29 +294,44 @@ impl<'a> Attack<'a> {
             predictions: fs::read(predictions).ok(),
             features: fs::read(&features).unwrap(),
             marker: self.marker().to_owned(),
-            touched: self.canaries.touched(),
-            printed: Value::Null,
+            touched: None,
         }
     }
 
-    /// Runs it to its end; what `paddock` itself printed. Asserts the same, but for the JSON.
+    /// Runs it to its end by the program; what that itself printed. Asserts the same, but for the JSON.
     pub fn output(&mut self, json: bool) -> Output {
         let mut command = self.command(json);
         let before = self.canaries.snapshot_before();
         let output = command.output().unwrap();
+        self.assert_harmless(&before);
+        output
+    }
+
+    fn assert_harmless(&mut self, before: &BTreeMap<PathBuf, String>) {
         assert_eq!(self.canaries.touched(), None);
         let survivors = processes(self.marker());
         assert!(survivors.is_empty(), "still running: {survivors:?}");
         let after = snapshot(self.canaries.folder());
-        assert_eq!(before, after, "a file of the host changed");
+        assert_eq!(*before, after, "a file of the host changed");
         for folder in ["/tmp", "/dev/shm", "/var/tmp"] {
             for name in ["filler", "link", "python", "library.so", "new"] {
                 let path = Path::new(folder).join(name);
                 assert!(!path.exists(), "{} was made on the host", path.display());
             }
         }
-        output
     }
+}
+
+/// The payload of a submission of Python code, as a worker makes it.
+pub fn payload(submission: &Path, features: &Path) -> Payload {
+    let task = Task {
+        features,
+        features_format: FileFormat::Csv,
+        predictions_format: FileFormat::Csv,
+        columns: None,
+    };
+    let runtimes = Runtimes::find(Path::new("/nonexistent"));
+    runtimes::python(&runtimes, submission, &task, &Context::default()).unwrap()
 }
 
 /// What the binary said of a run.
@@ -314,7 +347,6 @@ pub struct Ended {
     pub marker: String,
     /// The canary that was touched, where that is not a failure.
     pub touched: Option<String>,
-    printed: Value,
 }
 
 impl Ended {
@@ -329,12 +361,11 @@ impl Ended {
     pub fn verdict_among(&self, expected: &[&str]) -> &Self {
         assert!(
             expected.contains(&self.verdict.as_str()),
-            "expected {expected:?}, got {}: {}\n{}\n{}\n{}",
+            "expected {expected:?}, got {}: {}\n{}\n{}",
             self.verdict,
             self.reason,
             self.stdout,
             self.stderr,
-            self.printed,
         );
         assert!(
             !self.reason.contains(&self.marker) && !self.reason.contains("/sys/fs/cgroup"),
@@ -342,7 +373,7 @@ impl Ended {
             self.reason
         );
         if self.verdict != "OK" {
-            assert!(self.reason.len() > 10, "no reason: {}", self.printed);
+            assert!(self.reason.len() > 10, "no reason: {self:?}");
         }
         self
     }
@@ -389,7 +420,7 @@ impl Ended {
             .lines()
             .find_map(|line| line.strip_prefix("ATTEMPTS "))
         else {
-            panic!("it noted nothing: {}", self.printed);
+            panic!("it noted nothing: {self:?}");
         };
         serde_json::from_str(line).unwrap()
     }
