@@ -8,8 +8,8 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, challenges, datasets, kinds, leaderboard, metrics_catalogue, receipts, runs, submissions,
-    talent, worker, workers,
+    account, challenges, datasets, kinds, leaderboard, metrics_catalogue, receipts, runs,
+    submissions, talent, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
