@@ -15,3 +15,4 @@ mod real_laps;
 mod receipts;
 mod schema;
 mod worker_api;
+mod workers;
