@@ -119,6 +119,9 @@ impl Dispatch {
             .database
             .write(move |connection| {
                 let mut given_up = Vec::new();
+                if workers::is_draining(connection, &worker)? {
+                    return Ok((None, given_up));
+                }
                 while let Some(claim) =
                     queue::claim(connection, &worker, &abilities, lease_seconds)?
                 {

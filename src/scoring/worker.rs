@@ -27,8 +27,24 @@ const SOLUTIONS_KEPT: usize = 4;
 /// How many of the features and scoring programs it keeps.
 const FILES_KEPT: usize = 8;
 
-/// How long a worker that ends waits for its goodbye to be heard.
-const GOODBYE: Duration = Duration::from_secs(3);
+/// How long a worker waits for what it says of itself to be heard.
+const HEARING: Duration = Duration::from_secs(3);
+
+/// How long the answer to a lease may come after the word that no more are wanted.
+const CROSSING: Duration = Duration::from_millis(500);
+
+/// How a worker stops. A lease that is asked for on another machine may be given at the very moment at
+/// which nobody waits for it any more, and would lie there until it ends; so those who ask wait until the
+/// server was told to give no more.
+#[derive(Clone)]
+struct Draining {
+    /// It is to stop.
+    asked: CancellationToken,
+    /// The server knows.
+    told: CancellationToken,
+    /// All that had begun is finished.
+    ended: CancellationToken,
+}
 
 /// How a phase's solution is read and which of its rows are public.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -264,27 +280,29 @@ impl<D: Dispatcher> Worker<D> {
     }
 
     /// Says how it is until it has ended, at once when it begins to drain, and a last time then.
-    async fn keep_announcing(
-        self: Arc<Self>,
-        concurrency: usize,
-        draining: CancellationToken,
-        ended: CancellationToken,
-    ) {
+    async fn keep_announcing(self: Arc<Self>, concurrency: usize, draining: Draining) {
         loop {
-            let announcement = self.announcement(concurrency, draining.is_cancelled());
-            if let Err(error) = self.dispatcher.announce(&announcement).await {
-                tracing::warn!(%error, "this worker could not say how it is");
-            }
             tokio::select! {
-                () = ended.cancelled() => break,
-                () = draining.cancelled(), if !announcement.draining => {}
+                () = draining.ended.cancelled() => break,
+                () = draining.asked.cancelled(), if !draining.told.is_cancelled() => {}
                 () = tokio::time::sleep(ANNOUNCE_EVERY) => {}
             }
+            let is_draining = draining.asked.is_cancelled();
+            self.announce(concurrency, is_draining).await;
+            if is_draining {
+                draining.told.cancel();
+            }
         }
-        let goodbye = self.announcement(concurrency, true);
-        let said = tokio::time::timeout(GOODBYE, self.dispatcher.announce(&goodbye)).await;
-        if !matches!(said, Ok(Ok(()))) {
-            tracing::warn!("nobody heard this worker say goodbye");
+        self.announce(concurrency, true).await;
+    }
+
+    async fn announce(&self, concurrency: usize, is_draining: bool) {
+        let announcement = self.announcement(concurrency, is_draining);
+        let said = self.dispatcher.announce(&announcement);
+        match tokio::time::timeout(HEARING, said).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "this worker could not say how it is"),
+            Err(_) => tracing::warn!("nobody heard this worker say how it is"),
         }
     }
 
@@ -294,30 +312,39 @@ impl<D: Dispatcher> Worker<D> {
             return;
         }
         let worker = Arc::new(self);
-        let ended = CancellationToken::new();
-        let announcing =
-            Arc::clone(&worker).keep_announcing(concurrency, stop.clone(), ended.clone());
+        let draining = Draining {
+            asked: stop,
+            told: CancellationToken::new(),
+            ended: CancellationToken::new(),
+        };
+        // Before its first lease, so that nobody takes it for the one of its name that stopped.
+        worker.announce(concurrency, false).await;
+        let announcing = Arc::clone(&worker).keep_announcing(concurrency, draining.clone());
         let announcing = tokio::spawn(announcing);
         let lanes: Vec<_> = (0..concurrency)
-            .map(|_| tokio::spawn(Arc::clone(&worker).lane(stop.clone())))
+            .map(|_| tokio::spawn(Arc::clone(&worker).lane(draining.clone())))
             .collect();
         for lane in lanes {
             if let Err(error) = lane.await {
                 tracing::error!(%error, "a worker's lane ended by a panic");
             }
         }
-        ended.cancel();
+        draining.ended.cancel();
         if let Err(error) = announcing.await {
             tracing::error!(%error, "a worker's announcements ended by a panic");
         }
     }
 
-    async fn lane(self: Arc<Self>, stop: CancellationToken) {
+    async fn lane(self: Arc<Self>, draining: Draining) {
+        let told = async || {
+            draining.told.cancelled().await;
+            tokio::time::sleep(CROSSING).await;
+        };
         let mut pause = Duration::from_millis(100);
-        loop {
+        while !draining.asked.is_cancelled() {
             let abilities = self.abilities();
             let leased = tokio::select! {
-                () = stop.cancelled() => return,
+                () = told() => return,
                 leased = self.dispatcher.lease(&abilities) => leased,
             };
             match leased {
@@ -329,7 +356,7 @@ impl<D: Dispatcher> Worker<D> {
                 Err(error) => {
                     tracing::warn!(%error, "no run could be leased; trying again");
                     tokio::select! {
-                        () = stop.cancelled() => return,
+                        () = draining.asked.cancelled() => return,
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(Duration::from_secs(10));

@@ -1,6 +1,6 @@
 //! Who carries runs out. Each worker says of itself, every few seconds, what it can do and how busy it
-//! is; an organizer reads it on the console. The queue never asks this table: a worker that is silent
-//! here keeps its leases until they end.
+//! is; an organizer reads it on the console. One that said that it is about to stop is handed no more runs;
+//! otherwise leases do not depend on it: a worker that is silent here keeps its own until they end.
 
 use std::time::Duration;
 
@@ -166,6 +166,16 @@ pub fn announce(
 
 fn whole(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Whether the worker of this name said that it takes no more.
+pub fn is_draining(connection: &mut DatabaseConnection, name: &str) -> Result<bool, DatabaseError> {
+    let said: Option<bool> = workers::table
+        .find(name)
+        .select(workers::draining)
+        .first(connection)
+        .optional()?;
+    Ok(said.unwrap_or(false))
 }
 
 /// The workers of the last days in the order of their names.

@@ -364,7 +364,11 @@ async fn a_server_that_is_killed_in_the_middle_of_a_run_loses_nothing() {
 
     let mut server = Running::start(&at, &["serve", "--listen", "127.0.0.1:0"]);
     let address = server.wait_for("Serving at ");
-    let client = reqwest::Client::new();
+    // A connection to the server that was killed is not used again.
+    let client = reqwest::Client::builder()
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap();
     let post = |path: &str| {
         client
             .post(format!("{address}/api/v1{path}"))
