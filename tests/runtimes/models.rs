@@ -25,6 +25,11 @@ pub const CASES: &[Case] = &[
         derived,
     ),
     (
+        "a contract may have thousands of columns",
+        Needs::Environment,
+        wide,
+    ),
+    (
         "what cannot be derived is said",
         Needs::Environment,
         not_derived,
@@ -148,6 +153,25 @@ fn disagreement(stage: &Stage) {
         );
         assert_eq!(ended.stderr, format!("error: {words}\n"), "{ended:?}");
     }
+}
+
+fn wide(stage: &Stage) {
+    let names: Vec<String> = (0..4_000)
+        .map(|place| format!("sensor_{place:04}"))
+        .collect();
+    let features = format!("lap,{}\na{}\n", names.join(","), ",1".repeat(names.len()));
+    let columns: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let asked = json("X", "float32", &columns, "y", &["seconds"]);
+    let said = run(
+        stage,
+        &catalogue("honest"),
+        &features,
+        Some(&asked),
+        Some(&format()),
+    );
+    // That it has come to compare the shapes shows that the whole of the contract has come to it.
+    let said = said.complaint();
+    assert!(said.contains("the challenge feeds [rows, 4000]"), "{said}");
 }
 
 fn derived(stage: &Stage) {

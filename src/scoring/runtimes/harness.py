@@ -121,8 +121,8 @@ def main():
     order = json.loads("".join(sys.argv[1:]))
     folder = order["submission"]
     sys.argv = [os.path.join(folder, "submission.py")]
-    columns = order["columns"]
-    names = [columns["id_column"]] + [column["name"] for column in columns["columns"]] if columns else []
+    # The id's and the predictions', where a challenge says which.
+    names = order["columns"]
     random.seed(order["seed"])
     try:
         import numpy

@@ -257,20 +257,20 @@ fn environment(context: &Context) -> Vec<(String, String)> {
     environment
 }
 
-/// A value as JSON in as many arguments of a command as it takes: Linux cuts each off at 128 KiB, and
-/// some challenges have thousands of columns.
-fn json_arguments(value: &impl Serialize) -> Vec<String> {
+/// A value as JSON in as many arguments or environment variables as it takes: Linux allows 128 KiB each,
+/// and some challenges have thousands of columns.
+fn json_pieces(value: &impl Serialize) -> Vec<String> {
     const LENGTH: usize = 64 << 10;
     // What is passed here holds texts, numbers and lists alone, which all have a JSON form.
     let json = serde_json::to_string(value).unwrap_or_default();
     let mut rest = &*json;
-    let mut arguments = Vec::new();
+    let mut pieces = Vec::new();
     while !rest.is_empty() {
-        let (argument, after) = rest.split_at(rest.floor_char_boundary(LENGTH));
-        arguments.push(argument.to_owned());
+        let (piece, after) = rest.split_at(rest.floor_char_boundary(LENGTH));
+        pieces.push(piece.to_owned());
         rest = after;
     }
-    arguments
+    pieces
 }
 
 #[cfg(test)]
@@ -280,10 +280,10 @@ mod tests {
     #[test]
     fn a_long_order_is_cut_between_characters() {
         let columns = vec!["größe".to_owned(); 20_000];
-        let arguments = json_arguments(&columns);
-        assert!(arguments.len() > 1);
-        assert!(arguments.iter().all(|argument| argument.len() <= 64 << 10));
-        let back: Vec<String> = serde_json::from_str(&arguments.concat()).unwrap();
+        let pieces = json_pieces(&columns);
+        assert!(pieces.len() > 1);
+        assert!(pieces.iter().all(|piece| piece.len() <= 64 << 10));
+        let back: Vec<String> = serde_json::from_str(&pieces.concat()).unwrap();
         assert_eq!(back, columns);
     }
 

@@ -5,16 +5,15 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{
-    Context, MissingRuntime, PACKAGES_INSIDE, Runtimes, Task, data_mount, environment,
-    json_arguments, system_mounts,
+    Context, MissingRuntime, PACKAGES_INSIDE, Runtimes, Task, data_mount, environment, json_pieces,
+    system_mounts,
 };
-use crate::scoring::predictions::PredictionFormat;
 use crate::scoring::sandbox::{Mount, Payload};
 
 /// Runs `class Model` of a `submission.py`: the code between the competitor's and the files.
 const HARNESS: &str = include_str!("harness.py");
 
-/// What the harness is told, by [`json_arguments`].
+/// What the harness is told, by [`json_pieces`].
 #[derive(Serialize)]
 struct Order<'a> {
     submission: &'a str,
@@ -22,7 +21,8 @@ struct Order<'a> {
     output: &'a str,
     seed: u32,
     threads: u16,
-    columns: Option<&'a PredictionFormat>,
+    /// The id's column and the prediction columns, where a challenge says which.
+    columns: Vec<&'a str>,
 }
 
 /// The payload that runs the Python code in the folder `submission` on a task's features.
@@ -51,11 +51,15 @@ pub fn python(
             output: &output,
             seed: context.seed,
             threads: context.threads.max(1),
-            columns: task.columns,
+            columns: task
+                .columns
+                .iter()
+                .flat_map(|format| format.names())
+                .collect(),
         };
         // -P: the harness has no folder of its own that could hold modules.
         let mut arguments = vec!["-P".to_owned(), "-c".to_owned(), HARNESS.to_owned()];
-        arguments.extend(json_arguments(&order));
+        arguments.extend(json_pieces(&order));
         arguments
     } else {
         vec![

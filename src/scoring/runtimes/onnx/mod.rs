@@ -19,8 +19,8 @@ pub use run::enter_if_asked;
 pub use contract::{ContractError, ElementType, OnnxContract, OnnxInput, OnnxOutput};
 
 use super::{
-    Context, MissingRuntime, PACKAGES_INSIDE, Runtimes, Task, data_mount, environment,
-    json_arguments, system_mounts,
+    Context, MissingRuntime, PACKAGES_INSIDE, Runtimes, Task, data_mount, environment, json_pieces,
+    system_mounts,
 };
 use crate::scoring::predictions::FileFormat;
 use crate::scoring::sandbox::{Mount, Payload};
@@ -28,7 +28,10 @@ use crate::scoring::sandbox::{Mount, Payload};
 /// The hidden first argument of the runner.
 const ARGUMENT: &str = "__onnx";
 
-/// What the runner inside the sandbox is told, by [`json_arguments`].
+/// The start of the names of the environment variables that hold the [`Order`], numbered from 0.
+const ORDER: &str = "PADDOCK_ORDER_";
+
+/// What the runner inside the sandbox is told, by [`json_pieces`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Order {
     library: String,
@@ -78,8 +81,10 @@ pub fn onnx(
         contract: contract.cloned(),
         id_column: task.columns.map(|format| format.id_column().to_owned()),
     };
-    let mut command = vec![RUNNER.into(), ARGUMENT.into()];
-    command.extend(json_arguments(&order).into_iter().map(Into::into));
+    let mut environment = environment(context);
+    for (number, piece) in json_pieces(&order).into_iter().enumerate() {
+        environment.push((format!("{ORDER}{number}"), piece));
+    }
     let mut mounts = system_mounts();
     mounts.extend(built.mounts());
     mounts.extend([
@@ -94,8 +99,8 @@ pub fn onnx(
         data_mount(task.features, features),
     ]);
     Ok(Payload {
-        command,
-        environment: environment(context),
+        command: vec![RUNNER.into(), ARGUMENT.into()],
+        environment,
         working_directory: "/tmp".into(),
         mounts,
         outputs: vec![OUTPUT.into()],

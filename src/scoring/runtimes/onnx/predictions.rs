@@ -163,13 +163,23 @@ impl Given<'_> {
     fn write(&self, place: usize, file: &mut impl Write) -> io::Result<()> {
         match self {
             // In 64 bits: the value itself, not the shortest text that 32 bits are restored from.
-            Self::Float32(values) => write!(file, "{}", f64::from(values[place])),
-            Self::Float64(values) => write!(file, "{}", values[place]),
+            Self::Float32(values) => write_number(file, f64::from(values[place])),
+            Self::Float64(values) => write_number(file, values[place]),
             Self::Int64(values) => write!(file, "{}", values[place]),
             Self::Int32(values) => write!(file, "{}", values[place]),
             Self::Bool(values) => write!(file, "{}", u8::from(values[place])),
             Self::String(values) => write_text(file, &values[place]),
         }
+    }
+}
+
+/// A number in the fewest digits that it is restored from.
+fn write_number(file: &mut impl Write, number: f64) -> io::Result<()> {
+    let is_usual = number == 0.0 || (1e-5..1e16).contains(&number.abs());
+    if is_usual || !number.is_finite() {
+        write!(file, "{number}")
+    } else {
+        write!(file, "{number:e}")
     }
 }
 
@@ -196,6 +206,27 @@ mod tests {
         assert_eq!(cell("Adria"), "Adria");
         assert_eq!(cell("Lonato, \"wet\""), "\"Lonato, \"\"wet\"\"\"");
         assert_eq!(cell(" x"), "\" x\"");
+    }
+
+    #[test]
+    fn numbers_are_written_exactly_and_briefly() {
+        let numbers = [
+            0.1,
+            -2.0,
+            0.0,
+            1e300,
+            f64::MIN_POSITIVE,
+            1.0 / 3.0,
+            9.9e15,
+            f64::MAX,
+        ];
+        for number in numbers {
+            let mut file = Vec::new();
+            write_number(&mut file, number).unwrap();
+            let text = String::from_utf8(file).unwrap();
+            assert_eq!(text.parse(), Ok(number));
+            assert!(text.len() <= 24, "{text}");
+        }
     }
 
     #[test]

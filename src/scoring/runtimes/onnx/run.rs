@@ -17,18 +17,20 @@ use super::features::{Batch, Columns, Elements, Layout};
 use super::message::words;
 use super::predictions::{Output, Predictions};
 use super::signature::{Feed, check_inputs, check_outputs, derive_inputs};
-use super::{ARGUMENT, Order};
+use super::{ARGUMENT, ORDER, Order};
 
 /// Runs a model if this program was started to do so, and then never returns.
 ///
 /// To be called at the start of `main`, before there is a thread.
 pub fn enter_if_asked() {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_none_or(|first| first != ARGUMENT) {
+    if std::env::args_os()
+        .nth(1)
+        .is_none_or(|first| first != ARGUMENT)
+    {
         return;
     }
-    let json: String = arguments
-        .map(|argument| argument.to_string_lossy().into_owned())
+    let json: String = (0..)
+        .map_while(|number| std::env::var(format!("{ORDER}{number}")).ok())
         .collect();
     // What the bindings do not understand of a strange model they panic at, with paths of our own.
     std::panic::set_hook(Box::new(|_| {
@@ -162,7 +164,7 @@ fn feed(
     Ok(())
 }
 
-/// The rows from `start` to `end` as a tensor of `fed` rows; the last row stands for those that lack.
+/// The rows from `start` to `end` as a tensor of `fed` rows.
 fn tensor<'a>(
     feed: &Feed,
     elements: &'a Elements,
@@ -170,12 +172,11 @@ fn tensor<'a>(
     end: usize,
     fed: usize,
 ) -> anyhow::Result<SessionInputValue<'a>> {
-    fn padded<T: Clone>(rows: &[T], length: usize) -> Vec<T> {
-        let last = &rows[rows.len() - rows.len().min(1)..];
-        let mut rows = rows.to_vec();
-        // Whole rows or single cells: what stands there is thrown away.
-        rows.extend(last.iter().cycle().take(length - rows.len()).cloned());
-        rows
+    /// What stands in the places of rows that lack is thrown away.
+    fn padded<T: Clone + Default>(rows: &[T], length: usize) -> Vec<T> {
+        let mut padded = rows.to_vec();
+        padded.resize(length, rows.last().cloned().unwrap_or_default());
+        padded
     }
     let shape: Vec<usize> = if feed.flat {
         vec![fed]
