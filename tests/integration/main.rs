@@ -8,6 +8,7 @@ mod api;
 mod command_line;
 mod console_pages;
 mod laws;
+mod models;
 mod organizers_runs;
 mod pages;
 mod permissions;
