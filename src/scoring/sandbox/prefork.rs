@@ -24,9 +24,13 @@ const PROGRAM: &str = include_str!("prefork.py");
 ///
 /// All runs forked from it share what a process chooses at its start: where its memory lies and how it
 /// hashes strings. A submission that finds an error in an interpreter or a package thus learns from one
-/// run what would help it in another, so it is for the operator to choose. Everything else is as in any
-/// run: a fork has namespaces, limits and a seal of its own, and can reach neither this process nor
+/// run what would help it in another, so it is for the operator to choose. It may also come upon what this
+/// process was told of earlier runs: commands and the names of folders, never data. Everything else is as
+/// in any run: a fork has namespaces, limits and a seal of its own, and can reach neither this process nor
 /// another fork.
+///
+/// It must be able to read the packages where they lie on the host, as a user of its own where we are
+/// root. If it is killed, runs are started cold from then on.
 #[derive(Debug)]
 pub struct Preforked {
     process: Child,
