@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::challenges::{Choice, Head, choose_phase, direction, kind_title, metric_name};
 use super::format;
+use super::markdown;
 use super::page::{Page, get, show_part};
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge;
@@ -17,7 +18,6 @@ use crate::challenges::submissions::{self, Submission, SubmissionDetail, Submiss
 use crate::http::fault::Fault;
 use crate::http::guard::user;
 use crate::http::state::State;
-use crate::scoring::explanation::Explanation;
 use crate::scoring::judge::Logs;
 use crate::scoring::sandbox::{Limits, Usage};
 use crate::scoring::verdict::Verdict;
@@ -205,7 +205,11 @@ struct Failure {
     is_theirs: bool,
     /// How the notice looks.
     tone: &'static str,
-    said: Explanation,
+    title: &'static str,
+    /// HTML.
+    happened: String,
+    /// What to do, as HTML.
+    next: String,
     reason: String,
     /// `line 4, column lap_time`, as far as known.
     position: String,
@@ -294,6 +298,7 @@ impl StatusPart {
             }),
             failure: (submission.state == SubmissionState::Failed).then(|| {
                 let verdict = submission.verdict.unwrap_or(Verdict::PlatformFault);
+                let said = verdict.explain(submission.kind, &detail.run_limits);
                 Failure {
                     is_theirs: verdict.is_competitors(),
                     tone: if verdict.is_competitors() {
@@ -301,7 +306,9 @@ impl StatusPart {
                     } else {
                         "warning"
                     },
-                    said: verdict.explain(submission.kind, &detail.run_limits),
+                    title: said.title,
+                    happened: markdown::to_html(&said.happened),
+                    next: markdown::to_html(&said.next),
                     reason: submission.reason.clone().unwrap_or_default(),
                     position: position(submission),
                     counts: submission.counts,
