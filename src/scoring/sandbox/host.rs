@@ -262,11 +262,15 @@ impl<'a> Run<'a> {
 
     /// Puts a process into the cgroup; it starts nothing before it is told to go.
     fn let_join(&self, process: i32, channel: &Channel) -> Result<(), Failure> {
-        if let Some(cgroup) = &self.cgroup {
-            cgroup.join(process)?;
+        match self.cgroup.as_ref().map(|cgroup| cgroup.join(process)) {
+            // It has ended already, and has said why or is about to be missed.
+            Some(Err(failure)) if failure.number == Some(Errno::ESRCH as i32) => Ok(()),
+            Some(Err(failure)) => Err(failure),
+            Some(Ok(())) | None => {
+                channel.order(Order::Go);
+                Ok(())
+            }
         }
-        channel.order(Order::Go);
-        Ok(())
     }
 
     /// Has the payload forked, when its namespaces are ready.
