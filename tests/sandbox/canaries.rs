@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{TcpListener, UdpSocket};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use nix::libc;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -242,4 +244,38 @@ pub fn processes(marker: &str) -> Vec<libc::pid_t> {
                 || has_own_mounts(&folder) && contains(folder.join("mountinfo"))
         })
         .collect()
+}
+
+/// Whether a process lives in a pid namespace below ours. One that is a zombie lives nowhere.
+pub fn is_inside(process: libc::pid_t) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = |name: &str| {
+        let mut lines = status.lines();
+        lines
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_default()
+    };
+    line("NSpid:").split_whitespace().count() > 1 && !line("State:").contains("zombie")
+}
+
+/// Waits for the end of every process that has the marker; half a minute for each.
+pub fn wait_for_the_end_of_all(marker: &str) {
+    loop {
+        let alive = processes(marker);
+        if alive.is_empty() {
+            return;
+        }
+        for process in alive {
+            // SAFETY: the call takes numbers only.
+            let number = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
+            if number < 0 {
+                continue; // It has ended between.
+            }
+            // SAFETY: the call has just opened it, and nobody else knows of it.
+            let process_end = unsafe { OwnedFd::from_raw_fd(number.try_into().unwrap()) };
+            let mut watched = [PollFd::new(process_end.as_fd(), PollFlags::POLLIN)];
+            let ended = poll(&mut watched, PollTimeout::from(30_000_u16)).unwrap();
+            assert_eq!(ended, 1, "process {process} survives");
+        }
+    }
 }

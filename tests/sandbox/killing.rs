@@ -2,20 +2,18 @@
 //! blamed, and the next run is as good as any.
 
 use std::fs;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::thread;
 
 use nix::libc;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use paddock::scoring::sandbox::Sandbox;
 
 use crate::Case;
 use crate::attack::{Attack, Ended};
-use crate::canaries::processes;
+use crate::canaries::{processes, wait_for_the_end_of_all};
 use crate::place::{Place, settings};
 
 pub const CASES: &[Case] = &[
@@ -136,28 +134,6 @@ fn wait_until_it_runs(marker: &str, mut assert_alive: impl FnMut()) {
     while !processes(marker).iter().any(runs) {
         assert_alive();
         thread::yield_now();
-    }
-}
-
-/// Waits for the end of every process that has the marker; half a minute for each.
-fn wait_for_the_end_of_all(marker: &str) {
-    loop {
-        let alive = processes(marker);
-        if alive.is_empty() {
-            return;
-        }
-        for process in alive {
-            // SAFETY: the call takes numbers only.
-            let number = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
-            if number < 0 {
-                continue; // It has ended between.
-            }
-            // SAFETY: the call has just opened it, and nobody else knows of it.
-            let process_end = unsafe { OwnedFd::from_raw_fd(number.try_into().unwrap()) };
-            let mut watched = [PollFd::new(process_end.as_fd(), PollFlags::POLLIN)];
-            let ended = poll(&mut watched, PollTimeout::from(30_000_u16)).unwrap();
-            assert_eq!(ended, 1, "process {process} survives");
-        }
     }
 }
 

@@ -73,7 +73,7 @@ fn user(place: &Place) {
         Layer::User,
         &[],
         || Attack::new(place, "honest"),
-        |ended| ended.verdict == "REFUSED" && ended.reason.contains("root"),
+        |ended| ended.verdict == "REFUSED",
     );
 }
 
