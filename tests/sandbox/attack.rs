@@ -30,6 +30,7 @@ pub struct Attack<'a> {
     inherited: Vec<(u32, PathBuf)>,
     kind: &'static str,
     submission: PathBuf,
+    cgroup: &'static str,
 }
 
 impl<'a> Attack<'a> {
@@ -68,6 +69,7 @@ impl<'a> Attack<'a> {
             place,
             submission: canaries.folder().join("submission"),
             kind: "python",
+            cgroup: place.cgroup,
             canaries,
             memory_mb: 256,
             cpu_seconds: 10,
@@ -90,6 +92,12 @@ impl<'a> Attack<'a> {
 
     pub fn wall_seconds(mut self, seconds: u32) -> Self {
         self.wall_seconds = seconds;
+        self
+    }
+
+    /// Sets another cgroup mode than the place's.
+    pub fn cgroup(mut self, mode: &'static str) -> Self {
+        self.cgroup = mode;
         self
     }
 
@@ -145,7 +153,7 @@ impl<'a> Attack<'a> {
             self.path("paddock.toml"),
             format!(
                 "sandbox_cgroup = \"{}\"\nruntimes_dir = \"{runtimes}\"\n",
-                self.place.cgroup
+                self.cgroup
             ),
         )
         .unwrap();

@@ -25,7 +25,7 @@ mod processes;
 mod resources;
 mod syscalls;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -64,7 +64,7 @@ fn main() -> std::process::ExitCode {
     .concat();
     let lack_of_runtime = models::lack_of_runtime();
     let mut trials = Vec::new();
-    let mut lacks = BTreeSet::new();
+    let mut lacks = BTreeMap::<String, usize>::new();
     for Offer {
         name: kind,
         place,
@@ -72,9 +72,10 @@ fn main() -> std::process::ExitCode {
     } in place::offers()
     {
         let place = place.map(Arc::new);
-        let chosen = everything
-            .iter()
-            .filter(|(name, _)| cases.is_none_or(|cases| cases.contains(name)));
+        let chosen = everything.iter().filter(|(name, _)| match cases {
+            Some(cases) => cases.contains(name),
+            None => !place::ONLY_UNPRIVILEGED.contains(name),
+        });
         for &(name, case) in chosen {
             let is_model = models::CASES.iter().any(|(model, _)| *model == name);
             let able = match (&place, &lack_of_runtime) {
@@ -83,7 +84,7 @@ fn main() -> std::process::ExitCode {
                 (Ok(place), _) => Ok(Arc::clone(place)),
             };
             if let Err(lack) = &able {
-                lacks.insert(format!("[{kind}] {name}: {lack}"));
+                *lacks.entry(lack.clone()).or_insert(0) += 1;
             }
             let trial = Trial::ignorable_test(name, move || match able {
                 Ok(place) => {
@@ -98,11 +99,8 @@ fn main() -> std::process::ExitCode {
     }
     trials.sort_by(|one, other| (one.kind(), one.name()).cmp(&(other.kind(), other.name())));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if !lacks.is_empty() && !arguments.list {
-        eprintln!("{} cases cannot be tested on this machine:", lacks.len());
-        for lack in lacks {
-            eprintln!("    {lack}");
-        }
+    for (lack, cases) in lacks {
+        eprintln!("{cases} cases cannot be tested on this machine: {lack}");
     }
     conclusion.exit_code()
 }

@@ -65,7 +65,11 @@ const UNPRIVILEGED: &[&str] = &[
     "40_unix_sockets_of_the_host",
     "an_honest_model",
     "killed_with_its_parent",
+    "refused_without_a_cgroup",
 ];
+
+/// What is asked of an unprivileged user only.
+pub const ONLY_UNPRIVILEGED: &[&str] = &["refused_without_a_cgroup"];
 
 /// What a model could do to the Python that it was forked from, or to its other children, beside one
 /// case of each kind.

@@ -9,6 +9,7 @@ pub const CASES: &[Case] = &[
     ("22_look_at_the_environment", look_at_environment),
     ("23_inherited_descriptors", inherited_descriptors),
     ("23_close_standard_descriptors", close_standard_files),
+    ("refused_without_a_cgroup", refused_without_a_cgroup),
     ("37_kill_everything", kill_all),
     ("37_kill_the_process_group", kill_group),
 ];
@@ -119,4 +120,15 @@ fn kill_group(place: &Place) {
     Attack::new(place, "kill_group")
         .run()
         .verdict("RUNTIME_ERROR");
+}
+
+/// Somebody who may make no cgroup, and did not choose to do without, is refused and told what to do.
+fn refused_without_a_cgroup(place: &Place) {
+    let ended = Attack::new(place, "honest").cgroup("auto").run();
+    if place.user.is_none() && ended.verdict == "OK" {
+        return; // Whoever runs these tests may be allowed to make some.
+    }
+    ended.verdict("REFUSED");
+    assert!(ended.reason.contains("sandbox_cgroup"), "{}", ended.reason);
+    assert_eq!(ended.predictions, None);
 }
