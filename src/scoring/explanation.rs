@@ -162,22 +162,13 @@ impl Verdict {
 /// The limits of a run, each with what it limits, for people.
 pub fn limits_in_words(limits: &Limits) -> [(&'static str, String); 7] {
     [
-        (
-            "Memory, all processes and files in /tmp together",
-            bytes_in_words(limits.memory_bytes),
-        ),
-        (
-            "CPU time, all threads together",
-            seconds(limits.cpu_seconds),
-        ),
+        ("Memory", bytes_in_words(limits.memory_bytes)),
+        ("CPU time", seconds(limits.cpu_seconds)),
         ("Time on the clock", seconds(limits.wall_seconds)),
-        (
-            "Processes and threads at a time",
-            limits.processes.to_string(),
-        ),
+        ("Processes and threads", limits.processes.to_string()),
         ("Files in /tmp", bytes_in_words(limits.tmp_bytes)),
         ("Predictions", bytes_in_words(limits.output_bytes)),
-        ("What is printed", bytes_in_words(limits.log_bytes)),
+        ("Printed", bytes_in_words(limits.log_bytes)),
     ]
 }
 

@@ -41,6 +41,18 @@ impl Verdict {
         )
     }
 
+    /// Whether a limit of the run was reached.
+    pub fn is_limit(self) -> bool {
+        matches!(
+            self,
+            Self::CpuLimit
+                | Self::WallLimit
+                | Self::MemoryLimit
+                | Self::OutputLimit
+                | Self::LogLimit
+        )
+    }
+
     /// Whether the run may be judged at all; if not, nothing is known of the submission.
     pub fn is_judged(self) -> bool {
         self == Self::Ok || self.is_competitors()

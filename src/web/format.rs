@@ -1,5 +1,7 @@
 //! How numbers are written on pages.
 
+use std::fmt::Write;
+
 /// The scores of a column, best first or in any order, with as many decimals as it takes to tell
 /// neighbours apart: four significant digits, and more where two different scores would read alike.
 pub fn scores(values: &[f64]) -> Vec<String> {
@@ -74,20 +76,18 @@ pub fn count(number: u64) -> String {
 }
 
 /// What a program printed, harmless to look at: characters that move the cursor, change colours or turn
-/// the direction of text are shown as signs of themselves.
+/// the direction of text are shown as their escapes.
 pub fn printed(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\n' | '\t' => shown.push(character),
-            // Unicode has a picture of each of these.
-            '\0'..='\u{1f}' => {
-                shown.push(char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'));
+            character if u32::from(character) < 0x100 && character.is_control() => {
+                // Writing into a text cannot fail.
+                let _ = write!(shown, "\\x{:02x}", u32::from(character));
             }
-            '\u{7f}' => shown.push('\u{2421}'),
-            '\u{80}'..='\u{9f}'
-            | '\u{200b}'..='\u{200f}'
+            '\u{200b}'..='\u{200f}'
             | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
             | '\u{feff}' => shown.extend(character.escape_unicode()),
@@ -104,8 +104,11 @@ mod tests {
     #[test]
     fn what_was_printed_cannot_act_on_who_reads_it() {
         assert_eq!(printed("a\tb\r\nc\n"), "a\tb\nc\n");
-        assert_eq!(printed("\u{1b}[2J\u{7}gone\rback"), "␛[2J␇gone␍back");
-        assert_eq!(printed("x\u{202e}y\u{9b}31m"), "x\\u{202e}y\\u{9b}31m");
+        assert_eq!(
+            printed("\u{1b}[2J\u{7}gone\rback"),
+            "\\x1b[2J\\x07gone\\x0dback"
+        );
+        assert_eq!(printed("x\u{202e}y\u{9b}31m"), "x\\u{202e}y\\x9b31m");
         assert_eq!(printed("<b>ä</b>"), "<b>ä</b>");
     }
 

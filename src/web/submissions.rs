@@ -18,6 +18,7 @@ use crate::challenges::submissions::{self, Submission, SubmissionDetail, Submiss
 use crate::http::fault::Fault;
 use crate::http::guard::user;
 use crate::http::state::State;
+use crate::scoring::explanation::Explanation;
 use crate::scoring::judge::Logs;
 use crate::scoring::sandbox::{Limits, Usage};
 use crate::scoring::verdict::Verdict;
@@ -205,11 +206,10 @@ struct Failure {
     is_theirs: bool,
     /// How the notice looks.
     tone: &'static str,
-    title: &'static str,
-    /// HTML.
-    happened: String,
-    /// What to do, as HTML.
+    said: Explanation,
+    /// What to do next, as HTML.
     next: String,
+    /// Empty where the explanation says it all.
     reason: String,
     /// `line 4, column lap_time`, as far as known.
     position: String,
@@ -306,10 +306,13 @@ impl StatusPart {
                     } else {
                         "warning"
                     },
-                    title: said.title,
-                    happened: markdown::to_html(&said.happened),
                     next: markdown::to_html(&said.next),
-                    reason: submission.reason.clone().unwrap_or_default(),
+                    said,
+                    reason: submission
+                        .reason
+                        .clone()
+                        .filter(|_| !verdict.is_limit())
+                        .unwrap_or_default(),
                     position: position(submission),
                     counts: submission.counts,
                 }

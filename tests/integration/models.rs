@@ -464,7 +464,7 @@ on_both_databases!(
             "it ended with exit status 1",
             "1.50 of 60 s",
             "1.1 GB of 2.1 GB",
-            "loaded ␛[31m",
+            r"loaded \x1b[31m",
             "Traceback: KeyError",
             "It uses one of your places",
         ] {

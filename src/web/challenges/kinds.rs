@@ -6,6 +6,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::super::format;
+use super::super::markdown;
 use super::super::page::{Page, get};
 use super::{Choice, Head, phase_now};
 use crate::accounts::permissions::Principal;
@@ -50,8 +51,8 @@ pub struct KindCard {
     pub file: &'static str,
     /// The `accept` of a form's file field.
     pub accept: &'static str,
-    /// Why it cannot be run on this server, and how that changes; empty where it can.
-    pub missing: &'static str,
+    /// Why it cannot be run on this server, and how that changes, as HTML; empty where it can.
+    pub missing: String,
 }
 
 impl KindCard {
@@ -95,7 +96,7 @@ impl KindCard {
             summary,
             file,
             accept,
-            missing,
+            missing: markdown::to_html(missing),
         }
     }
 
@@ -216,7 +217,7 @@ async fn kind(
 }
 
 /// How a kind is tried and sent from a shell.
-fn commands(kind: SubmissionKind, base: &str, slug: &str) -> String {
+pub fn commands(kind: SubmissionKind, base: &str, slug: &str) -> String {
     let (file, media_type, run) = match kind {
         SubmissionKind::Predictions => ("predictions.csv", "text/csv", ""),
         SubmissionKind::Onnx => (

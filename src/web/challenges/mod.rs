@@ -340,7 +340,12 @@ async fn overview(
         takes_models: challenge.kinds.iter().any(|kind| kind.is_model()),
         features: FeaturesView::of(&phase),
         limits: limits_in_words(&challenge.run_limits),
-        curl: curl(&state.config.public_url(), &challenge.slug),
+        curl: match challenge.kinds.first() {
+            Some(kind) if kind.is_model() => {
+                kinds::commands(*kind, &state.config.public_url(), &challenge.slug)
+            }
+            _ => curl(&state.config.public_url(), &challenge.slug),
+        },
         runtime: starter_kits::facts(&state, challenge, &phase).runtime,
         phase,
         phases,
