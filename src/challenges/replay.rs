@@ -168,7 +168,10 @@ fn compare(
                 .features
                 .as_ref()
                 .map_or_else(none, |_| "named".into()),
-            known(named.features, "the same"),
+            match (named.features, &receipt.features) {
+                (true, None) => none(),
+                (agrees, _) => known(agrees, "the same"),
+            },
             named.features,
         ),
         is(
@@ -188,6 +191,15 @@ fn compare(
             receipt.scoring_program_sha256.clone().unwrap_or_else(none),
             assignment.program_sha256.clone().unwrap_or_else(none),
             true,
+        ),
+        text(
+            "limits",
+            receipt.limits.as_ref().map_or_else(none, written),
+            receipt
+                .limits
+                .as_ref()
+                .map_or_else(none, |_| written(&assignment.task.limits)),
+            false,
         ),
         text(
             "runtime",
@@ -234,6 +246,11 @@ fn sha256_of(file: &tempfile::NamedTempFile) -> std::io::Result<String> {
         let read = bytes.len();
         reader.consume(read);
     }
+}
+
+/// As JSON, with the names in one order.
+fn written(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).map_or_else(|_| none(), |value| value.to_string())
 }
 
 fn none() -> String {

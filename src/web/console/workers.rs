@@ -43,7 +43,10 @@ impl Line {
             load: format!("{} of {} at once", said.running, said.concurrency),
             kinds: kinds.join(", "),
             memory: format::size(said.memory_bytes),
-            runtime: said.runtime.unwrap_or_else(|| "not built".to_owned()),
+            runtime: match said.runtime {
+                Some(version) => format!("runtime {version}"),
+                None => "runtime not built (paddock runtime build)".to_owned(),
+            },
             version: said.version,
             runs_done: format::count(said.runs_done),
             runs_failed: format::count(said.runs_failed),
