@@ -84,7 +84,7 @@ fn cgroup(place: &Place) {
         || {
             Attack::new(place, "memory_bomb_over_children")
                 .memory_mb(128)
-                .wall_seconds(2)
+                .wall_seconds(10)
         },
         |ended| ended.verdict == "WALL_LIMIT",
     );

@@ -42,7 +42,7 @@ fn attack<'a>(place: &'a Place, content: &[u8]) -> Attack<'a> {
 
 fn honest(place: &Place) {
     for name in ["honest", "tree_honest"] {
-        attack(place, &model(name)).run().ok();
+        attack(place, &model(name)).wall_seconds(60).run().ok();
     }
 }
 
@@ -99,7 +99,7 @@ fn overwhelming(place: &Place) {
         "weight_without_data",
         "weight_of_negative_size",
     ] {
-        let ended = attack(place, &model(name)).run();
+        let ended = attack(place, &model(name)).wall_seconds(60).run();
         ended.verdict_among(&["RUNTIME_ERROR", "MEMORY_LIMIT", "REJECTED"]);
         assert_eq!(ended.predictions, None, "{name}");
     }
@@ -107,6 +107,8 @@ fn overwhelming(place: &Place) {
         .run()
         .verdict_among(&["CPU_LIMIT", "WALL_LIMIT"]);
     attack(place, &model("loop_that_doubles"))
+        .cpu_seconds(20)
+        .wall_seconds(60)
         .run()
         .verdict_among(&["MEMORY_LIMIT", "RUNTIME_ERROR"]);
 }

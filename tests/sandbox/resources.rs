@@ -103,7 +103,7 @@ fn memory_bomb(place: &Place) {
 fn memory_bomb_over_children(place: &Place) {
     Attack::new(place, "memory_bomb_over_children")
         .memory_mb(128)
-        .wall_seconds(10)
+        .wall_seconds(60)
         .run()
         .verdict("MEMORY_LIMIT");
 }
@@ -111,7 +111,7 @@ fn memory_bomb_over_children(place: &Place) {
 fn memory_without_leading_thread(place: &Place) {
     Attack::new(place, "memory_without_leading_thread")
         .memory_mb(128)
-        .wall_seconds(5)
+        .wall_seconds(60)
         .run()
         .verdict("MEMORY_LIMIT");
 }
@@ -120,7 +120,7 @@ fn memory_of_many_small(place: &Place) {
     // The kernel may choose the sandbox's own processes to be ended first.
     Attack::new(place, "memory_of_many_small")
         .memory_mb(128)
-        .wall_seconds(10)
+        .wall_seconds(60)
         .run()
         .verdict("MEMORY_LIMIT");
 }
@@ -128,7 +128,7 @@ fn memory_of_many_small(place: &Place) {
 fn shared_memory_over_children(place: &Place) {
     Attack::new(place, "shared_memory_over_children")
         .memory_mb(128)
-        .wall_seconds(10)
+        .wall_seconds(60)
         .run()
         .verdict("MEMORY_LIMIT");
 }
@@ -138,7 +138,7 @@ fn memory_in_tmp_and_process(place: &Place) {
     for folder in ["tmp", "shm"] {
         Attack::new(place, "memory_in_tmp_and_process")
             .memory_mb(128)
-            .wall_seconds(5)
+            .wall_seconds(60)
             .telling("where", folder)
             .telling("filler_mb", 60)
             .telling("hoard_mb", 80)
@@ -253,7 +253,7 @@ fn spin_in_four_processes(place: &Place) {
 fn spin_in_short_children(place: &Place) {
     Attack::new(place, "spin_in_short_children")
         .cpu_seconds(1)
-        .wall_seconds(10)
+        .wall_seconds(60)
         .run()
         .verdict("CPU_LIMIT");
 }
@@ -275,7 +275,7 @@ fn spin_in_orphans(place: &Place) {
 fn spin_by_executing_itself(place: &Place) {
     Attack::new(place, "re_execute")
         .cpu_seconds(1)
-        .wall_seconds(10)
+        .wall_seconds(60)
         .run()
         .verdict("CPU_LIMIT");
 }

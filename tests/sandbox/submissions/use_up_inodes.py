@@ -14,5 +14,5 @@ def touch(folder):
 
 
 for folder in ("/tmp", "/dev/shm", os.path.dirname(OUTPUT)):
-    note(f"files in {folder}", len(until_refused(f"touch in {folder}", lambda: touch(folder), 300_000)))
+    note(f"files in {folder}", len(until_refused(f"touch in {folder}", lambda: touch(folder), 20_000)))
 finish()
