@@ -25,11 +25,11 @@ def ours(name):
     command = [paddock, "sandbox", "run", "--kind", "onnx", "--json", "--features", f"{data}/features.csv",
                "--output", f"{data}/{name}.csv", f"{data}/{name}.onnx"]
     started = time.perf_counter()
-    told = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    ended = subprocess.run(command, capture_output=True, text=True)
     seconds = time.perf_counter() - started
-    if told["verdict"] != "OK":
-        raise SystemExit(f"{name}: {told}")
-    return seconds, told
+    if ended.returncode != 0 or json.loads(ended.stdout)["verdict"] != "OK":
+        raise SystemExit(f"{name}: {ended.stdout}{ended.stderr}")
+    return seconds, json.loads(ended.stdout)
 
 def reference(name):
     command = [python, "benches/onnx_reference.py", "run", data, name]

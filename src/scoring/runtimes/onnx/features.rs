@@ -223,7 +223,7 @@ impl Layout {
         Ok(layout)
     }
 
-    /// Reads a file from its first row to its last.
+    /// Reads a file from its first row to its last. A batch may be taken away, else it is used again.
     ///
     /// # Errors
     /// A file that is damaged or does not hold what the inputs ask for, with line and column; what
@@ -232,7 +232,7 @@ impl Layout {
         &self,
         path: &Path,
         format: FileFormat,
-        take: impl FnMut(&Batch) -> anyhow::Result<()>,
+        take: impl FnMut(&mut Batch) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         match format {
             FileFormat::Csv => self.read_csv(path, take),
@@ -243,7 +243,7 @@ impl Layout {
     fn read_csv(
         &self,
         path: &Path,
-        mut take: impl FnMut(&Batch) -> anyhow::Result<()>,
+        mut take: impl FnMut(&mut Batch) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let mut lines = Lines::new(open(path)?, CHUNK_BYTES);
         csv_header(&mut lines)?;
@@ -347,7 +347,7 @@ impl Layout {
     fn read_parquet(
         &self,
         path: &Path,
-        mut take: impl FnMut(&Batch) -> anyhow::Result<()>,
+        mut take: impl FnMut(&mut Batch) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(open(path)?)?;
         let wanted: Vec<usize> = (0..self.targets.len())
@@ -362,7 +362,7 @@ impl Layout {
             .build()?
         {
             self.set_columns(&read?, &wanted, &mut batch)?;
-            take(&batch)?;
+            take(&mut batch)?;
         }
         Ok(())
     }
