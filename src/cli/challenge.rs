@@ -301,14 +301,31 @@ mod tests {
             .skip(1)
             .filter_map(|rest| rest.split("```").next())
             .collect();
-        let [policy, split, draft] = files[..] else {
-            panic!("{} files instead of three", files.len());
+        let [policy, split, draft, models] = files[..] else {
+            panic!("{} files instead of four", files.len());
         };
         Policy::parse(policy).unwrap();
         let split: SplitPlan = toml::from_str(split).unwrap();
         assert_eq!(split.public.group.as_deref(), Some("driver_id"));
-        let draft = parse_draft(draft, |name| Ok(format!("the text of {name}"))).unwrap();
+        let alone = parse_draft(draft, |name| Ok(format!("the text of {name}"))).unwrap();
+        alone.check().unwrap();
+
+        // What is said of models goes into the same file.
+        let mut together: Table = draft.parse().unwrap();
+        let mut models: Table = models.parse().unwrap();
+        let Some(Value::Array(mut of_phases)) = models.remove("phases") else {
+            panic!("nothing is said of phases");
+        };
+        let of_phase = of_phases.remove(0).as_table().unwrap().clone();
+        together["phases"][0]
+            .as_table_mut()
+            .unwrap()
+            .extend(of_phase);
+        together.extend(models);
+        let text = toml::to_string(&together).unwrap();
+        let draft = parse_draft(&text, |name| Ok(format!("the text of {name}"))).unwrap();
         draft.check().unwrap();
+        assert!(draft.takes_models());
     }
 
     #[test]
