@@ -37,6 +37,10 @@ pub struct Config {
     pub sandbox_cgroup: CgroupSetting,
     /// Where workers run as root: sandboxed runs get users of their own from this number on.
     pub sandbox_uid_base: u32,
+    /// Modules, with commas between, as in `numpy,pandas`, which one waiting Python imports once, and
+    /// from which each `submission.py` is forked and sealed: quicker, at the price that
+    /// docs/operating.md tells. Empty: each run starts a Python of its own.
+    pub sandbox_prefork: String,
     /// Where `paddock runtime build` puts what models run with. Empty: a folder in `data_dir`.
     pub runtimes_dir: PathBuf,
     /// The kinds of submission that this machine's workers take, with commas between, as in
@@ -95,6 +99,7 @@ impl Default for Config {
             worker_concurrency: 2,
             sandbox_cgroup: CgroupSetting::Auto,
             sandbox_uid_base: 3_000_000,
+            sandbox_prefork: String::new(),
             runtimes_dir: PathBuf::new(),
             worker_kinds: String::new(),
             worker_memory_mb: 0,

@@ -6,6 +6,7 @@
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,7 @@ use super::predictions::{
 use super::rule::{ProgramScore, ScoringRule};
 use super::runtimes::{self, Context, OnnxContract, Runtimes};
 use super::sandbox::{
-    CgroupMode, Finished, Limits, Payload, Refusal, Sandbox, SandboxSettings, Usage,
+    CgroupMode, Finished, Limits, Payload, Preforked, Refusal, Sandbox, SandboxSettings, Usage,
 };
 use super::solution::{Solution, SolutionFormat, Split};
 use super::verdict::Verdict;
@@ -167,6 +168,35 @@ pub struct Judge {
     sandbox: Result<Sandbox, Refusal>,
     runtimes: Runtimes,
     scratch: PathBuf,
+    prefork: Prefork,
+}
+
+/// The Python from which runs of `submission.py` are forked, where the operator wants one.
+struct Prefork {
+    settings: SandboxSettings,
+    /// What it imports; nothing: there is none.
+    modules: Vec<String>,
+    /// Started by the first run, whose environment it takes; none where it did not start.
+    python: OnceLock<Option<Preforked>>,
+}
+
+impl Prefork {
+    fn python(&self, payload: &Payload) -> Option<&Preforked> {
+        if self.modules.is_empty() {
+            return None;
+        }
+        let started = self.python.get_or_init(|| {
+            let modules: Vec<&str> = self.modules.iter().map(String::as_str).collect();
+            match Preforked::start(&self.settings, payload, &modules) {
+                Ok(python) => Some(python),
+                Err(error) => {
+                    tracing::warn!(%error, "no Python could be started to fork; runs start their own");
+                    None
+                }
+            }
+        });
+        started.as_ref()
+    }
 }
 
 /// The operator's settings of the sandbox.
@@ -182,24 +212,28 @@ pub fn sandbox_settings(config: &Config) -> SandboxSettings {
 }
 
 impl Judge {
-    /// A judge with this machine's sandbox, or the reason why there is none; it keeps the files of
-    /// the run at hand in `scratch`.
-    pub fn new(sandbox: Result<Sandbox, Refusal>, runtimes: Runtimes, scratch: PathBuf) -> Self {
-        Self {
-            sandbox,
-            runtimes,
-            scratch,
-        }
-    }
-
-    /// A judge with what this machine offers, as its operator set it. Where models cannot be run, the
-    /// log says why.
+    /// A judge with what this machine offers, as its operator set it, who keeps the files of the run
+    /// at hand in `scratch`. Where models cannot be run, the log says why.
     pub fn of_machine(config: &Config, scratch: PathBuf) -> Self {
-        let sandbox = Sandbox::open(&sandbox_settings(config));
+        let settings = sandbox_settings(config);
+        let sandbox = Sandbox::open(&settings);
         if let Err(refusal) = &sandbox {
             tracing::warn!(%refusal, "models cannot be run here; predictions can");
         }
-        Self::new(sandbox, Runtimes::find(&config.runtimes()), scratch)
+        let modules = config.sandbox_prefork.split(',').map(str::trim);
+        Self {
+            sandbox,
+            runtimes: Runtimes::find(&config.runtimes()),
+            scratch,
+            prefork: Prefork {
+                settings,
+                modules: modules
+                    .filter(|module| !module.is_empty())
+                    .map(str::to_owned)
+                    .collect(),
+                python: OnceLock::new(),
+            },
+        }
     }
 
     /// Why models cannot be run here, and what to do about it.
@@ -324,20 +358,26 @@ impl Judge {
             }
         };
         let payload = payload?;
-        self.run(&payload, &task.limits, predictions, cancelled)
+        let has_class = submission.join("submission.py").is_file();
+        let python = has_class.then(|| self.prefork.python(&payload)).flatten();
+        self.run(&payload, python, &task.limits, predictions, cancelled)
             .map(Ok)
     }
 
     fn run(
         &self,
         payload: &Payload,
+        python: Option<&Preforked>,
         limits: &Limits,
         output: &Path,
         cancelled: &AtomicBool,
     ) -> Result<Finished, CannotJudge> {
         let refused = |refusal: &Refusal| CannotJudge::Refused(refusal.to_string());
         let sandbox = self.sandbox.as_ref().map_err(refused)?;
-        let finished = sandbox.run(payload, limits, output, cancelled);
+        let finished = match python {
+            Some(python) => sandbox.run_preforked(python, payload, limits, output, cancelled),
+            None => sandbox.run(payload, limits, output, cancelled),
+        };
         if finished.verdict == Verdict::Refused {
             return Err(CannotJudge::Refused(finished.reason));
         }
@@ -469,7 +509,7 @@ impl Judge {
             Err(error) => return faulty(error.to_string()),
         };
         let scores = folder.path().join("scores");
-        let finished = self.run(&payload, &task.limits, &scores, cancelled)?;
+        let finished = self.run(&payload, None, &task.limits, &scores, cancelled)?;
         if finished.verdict != Verdict::Ok || !finished.output {
             let printed = String::from_utf8_lossy(&finished.stderr).into_owned();
             return faulty(format!(

@@ -3,7 +3,7 @@
 //! Importing numpy and pandas takes most of a second, a fork a few milliseconds. The Python waits outside
 //! of every sandbox, runs nothing but `prefork.py`, and for each run forks a child that joins the
 //! namespaces which a supervisor has made as always, then seals itself by the very calls of
-//! [`seal`](super::seal) and only then runs the payload's code.
+//! [`seal`] and only then runs the payload's code.
 
 use std::io;
 use std::os::fd::BorrowedFd;

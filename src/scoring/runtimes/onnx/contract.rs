@@ -55,7 +55,7 @@ impl ElementType {
     }
 }
 
-/// A tensor of shape [rows, columns], or [rows] if it has one column.
+/// A tensor of shape `[rows, columns]`, or `[rows]` if it has one column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OnnxOutput {

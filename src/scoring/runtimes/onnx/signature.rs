@@ -17,7 +17,7 @@ const MAX_FIXED_BATCH: usize = 1 << 16;
 pub(super) struct Feed {
     pub name: String,
     pub width: usize,
-    /// Whether the model takes [rows] and not [rows, 1].
+    /// Whether the model takes `[rows]` and not `[rows, 1]`.
     pub flat: bool,
     /// How many rows the model takes at a time, if it insists.
     pub rows: Option<usize>,
