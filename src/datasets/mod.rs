@@ -10,6 +10,7 @@
 pub mod anonymize;
 pub mod catalogue;
 pub mod publish;
+pub mod readers;
 pub mod simulator;
 pub mod split;
 pub mod summary;
