@@ -14,7 +14,7 @@ use crate::datasets::anonymize::gate::{self, GateReport, Outcome};
 use crate::datasets::anonymize::policy::Policy;
 use crate::datasets::anonymize::{Anonymization, AnonymizationReport, ReleaseKey};
 use crate::datasets::catalogue::{self, DatasetDetail, Listed};
-use crate::datasets::publish::{self, DatasetDraft};
+use crate::datasets::publish::{DatasetDraft, Publication};
 use crate::datasets::tables::{Format, Source, Table, TableWriter};
 use crate::platform::database::DatabaseError;
 
@@ -188,6 +188,7 @@ async fn publish(settings: &Settings, arguments: PublishArguments) -> anyhow::Re
         notes: arguments.notes,
         policy: read_text(&arguments.policy)?,
         split,
+        ..DatasetDraft::default()
     };
     // Made before anything is published, so that a solution is never lost to a bad path, and renamed
     // after, so that a failure leaves an earlier version's solution as it was.
@@ -204,16 +205,15 @@ async fn publish(settings: &Settings, arguments: PublishArguments) -> anyhow::Re
         .transpose()?;
     let state = settings.open()?;
     let owner = settings::organizer(&state, &arguments.owner).await?;
-    let published = publish::publish(
-        &state.database,
-        &state.storage,
-        state.clock.now(),
-        &owner,
+    let publication = Publication {
         draft,
-        ReleaseKey::generate(&mut rand::rng()),
-        arguments.file,
-    )
-    .await?;
+        table: arguments.file,
+        key: ReleaseKey::generate(&mut rand::rng()),
+        owner,
+        overridden: None,
+    };
+    let now = state.clock.now();
+    let published = state.publisher.publish(now, publication).await?;
     if let (Some(file), Some(solution), Some(path)) = (
         solution_file,
         &published.solution,

@@ -15,3 +15,4 @@ pub mod simulator;
 pub mod split;
 pub mod summary;
 pub mod tables;
+pub mod vault;

@@ -3,6 +3,7 @@
 //! Everything is made in a temporary folder first and measured there. Only a release whose gates hold
 //! is stored, and its rows are written last, so that a failure leaves nothing half-published.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,22 +12,51 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use tempfile::{NamedTempFile, TempDir};
+use zeroize::Zeroizing;
 
 use super::anonymize::gate::{self, GateError, GateReport};
 use super::anonymize::policy::{Policy, PolicyError};
-use super::anonymize::{Anonymization, AnonymizationError, AnonymizationReport, ReleaseKey};
+use super::anonymize::{
+    Anonymization, AnonymizationError, AnonymizationReport, Identity, ReleaseKey,
+};
 use super::split::{Split, SplitError, SplitPlan, SplitReport};
 use super::summary::{Summarizer, TableSummary};
 use super::tables::{Batch, Format, Schema, Source, Table, TableError, TableWriter};
+use super::vault::VaultKey;
 use crate::accounts::users::{Role, User};
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::json_text;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
-use crate::platform::schema::{datasets, release_files, releases};
+use crate::platform::schema::{datasets, release_files, releases, sealed_identities};
 use crate::platform::storage::{Area, Storage, StorageError, Stored};
 
+crate::text_enum! {
+    /// Who may download a dataset's files; its page and its card are everybody's.
+    #[derive(Default)]
+    pub enum Access {
+        /// Everybody.
+        #[default]
+        Public = "public",
+        /// Whoever has an account.
+        Account = "account",
+    }
+}
+
+crate::text_enum! {
+    /// What becomes of the identities behind a release's pseudonyms.
+    #[derive(Default)]
+    pub enum Identities {
+        /// Nobody can ever tell them.
+        #[default]
+        Destroyed = "destroyed",
+        /// They lie in the vault, for drivers who consent to be found.
+        Sealed = "sealed",
+    }
+}
+
 /// What an organizer says about a dataset.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DatasetDraft {
     /// Its address; publishing to an address of one's own again makes a new version.
     pub slug: String,
@@ -38,6 +68,14 @@ pub struct DatasetDraft {
     pub card: String,
     /// An SPDX licence identifier.
     pub licence: String,
+    /// How to cite it; empty: made from title, publisher and year.
+    pub citation: String,
+    /// A DOI, as in `10.5281/zenodo.1234`; empty where it has none.
+    pub doi: String,
+    /// Who may download the files.
+    pub access: Access,
+    /// What becomes of the identities behind the pseudonyms.
+    pub identities: Identities,
     /// What is new in this version.
     pub notes: String,
     /// The anonymization policy, in TOML.
@@ -55,6 +93,63 @@ pub struct ReleaseReport {
     pub gates: GateReport,
     /// How many rows went where, if it was split.
     pub split: Option<SplitReport>,
+}
+
+/// What would be published, measured: nothing of it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Examination {
+    /// What was done and what the gates measured.
+    pub report: ReleaseReport,
+    /// The raw table. It names people: for the organizer's eyes.
+    pub before: TableSummary,
+    /// Each table of the release by its name, such as `train`.
+    pub after: Vec<(String, TableSummary)>,
+}
+
+/// Where long work has got to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// What is being done, as in `Attacking the release`.
+    pub doing: &'static str,
+    /// How much of the whole is done, in percent.
+    pub percent: u8,
+}
+
+/// An admin's decision to publish a release whose gates fail. It stays visible with the release.
+#[derive(Debug, Clone)]
+pub struct Override {
+    /// Who decided: an admin.
+    pub by: User,
+    /// Why, in at least [`SHORTEST_REASON`] characters.
+    pub reason: String,
+}
+
+/// The shortest reason for an [`Override`], in characters.
+pub const SHORTEST_REASON: usize = 20;
+
+/// A raw table on its way to a release.
+pub struct Publication {
+    /// What the organizer says about it.
+    pub draft: DatasetDraft,
+    /// The raw table, CSV or Parquet.
+    pub table: PathBuf,
+    /// Makes the pseudonyms and draws the noise; dropping it has made them irreversible.
+    pub key: ReleaseKey,
+    /// Whose dataset it is.
+    pub owner: User,
+    /// Publishes although gates fail.
+    pub overridden: Option<Override>,
+}
+
+/// Who puts releases before the public. Cheap to clone.
+#[derive(Clone)]
+pub struct Publisher {
+    /// Where releases are listed.
+    pub database: Database,
+    /// Where their bytes are.
+    pub storage: Storage,
+    /// Seals identities.
+    pub vault_key: Arc<VaultKey>,
 }
 
 /// A release that was published.
@@ -182,47 +277,138 @@ struct Made {
     files: Vec<MadeFile>,
     report: ReleaseReport,
     solution: Option<NamedTempFile>,
+    /// Pseudonym → who it is, where identities are sealed.
+    identities: BTreeMap<String, Identity>,
 }
 
-/// Anonymizes a raw table under the draft's policy, measures the gates and publishes the release. The
-/// key makes the pseudonyms; a caller that drops it has made them irreversible.
+impl Publisher {
+    /// Anonymizes a raw table under the draft's policy, measures the gates and publishes the release.
+    ///
+    /// # Errors
+    /// [`PublishError`], with nothing published.
+    pub async fn publish(
+        &self,
+        now: DateTime<Utc>,
+        publication: Publication,
+    ) -> Result<Published, PublishError> {
+        let Publication {
+            draft,
+            table,
+            key,
+            owner,
+            overridden,
+        } = publication;
+        let (policy, plan) = check(&draft)?;
+        let identities = draft.identities;
+        let made = move || {
+            make(
+                &table,
+                &policy,
+                plan.as_ref(),
+                &key,
+                identities,
+                &mut |_| {},
+            )
+        };
+        let made = tokio::task::spawn_blocking(made)
+            .await
+            .map_err(DatabaseError::from)??;
+        let overridden = if made.report.gates.refuses() {
+            Some(
+                may_override(overridden)
+                    .ok_or(PublishError::Refused(made.report.gates.clone()))??,
+            )
+        } else {
+            None
+        };
+        let mut stored = Vec::with_capacity(made.files.len());
+        for file in &made.files {
+            stored.push(self.storage.put_file(Area::Published, &file.local).await?);
+        }
+        let Made {
+            folder,
+            files,
+            report,
+            solution,
+            identities,
+        } = made;
+        drop(folder);
+        let slug = draft.slug.clone();
+        let (kept, vault_key) = (report.clone(), Arc::clone(&self.vault_key));
+        let version = self
+            .database
+            .write(move |connection| {
+                let release = Insertion {
+                    owner: &owner,
+                    draft: &draft,
+                    report: &kept,
+                    files: &files,
+                    stored: &stored,
+                    overridden: overridden.as_ref(),
+                };
+                let (release_id, version) = insert(connection, now, &release)?;
+                seal(connection, &vault_key, release_id, &identities)?;
+                Ok::<_, PublishError>(version)
+            })
+            .await?;
+        Ok(Published {
+            slug,
+            version,
+            report,
+            solution,
+        })
+    }
+}
+
+/// The override, if it is an admin's and says why; nothing where none was given.
+fn may_override(overridden: Option<Override>) -> Option<Result<Override, PublishError>> {
+    let overridden = overridden?;
+    let reason = overridden.reason.trim();
+    Some(if overridden.by.role != Role::Admin {
+        Err(invalid(
+            "override",
+            "only an admin may publish a release whose gates fail",
+        ))
+    } else if reason.chars().count() < SHORTEST_REASON {
+        Err(invalid(
+            "override",
+            format!("say why in at least {SHORTEST_REASON} characters; everybody will read it"),
+        ))
+    } else {
+        Ok(overridden)
+    })
+}
+
+/// Does everything but publish: anonymizes, attacks and summarises, and keeps nothing. The same table,
+/// policy and key give the same release when it is published.
 ///
 /// # Errors
-/// [`PublishError`], with nothing published.
-pub async fn publish(
-    database: &Database,
-    storage: &Storage,
-    now: DateTime<Utc>,
-    owner: &User,
-    draft: DatasetDraft,
-    key: ReleaseKey,
-    table: PathBuf,
-) -> Result<Published, PublishError> {
-    let (policy, plan) = check(&draft)?;
-    let made = tokio::task::spawn_blocking(move || make(&table, &policy, plan.as_ref(), &key))
-        .await
-        .map_err(DatabaseError::from)??;
-    let mut stored = Vec::with_capacity(made.files.len());
-    for file in &made.files {
-        stored.push(storage.put_file(Area::Published, &file.local).await?);
+/// [`PublishError`]; gates that fail are no error here.
+pub fn examine(
+    table: &Path,
+    policy: &Policy,
+    plan: Option<&SplitPlan>,
+    key: &ReleaseKey,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Examination, PublishError> {
+    let made = make(table, policy, plan, key, Identities::Destroyed, progress)?;
+    progress(Step {
+        doing: "Summarising the raw table",
+        percent: 90,
+    });
+    let original = Table::open(Source::File(table.to_owned()))?;
+    let mut before = Summarizer::new(original.schema());
+    for batch in original.batches()? {
+        before.add(&batch?);
     }
-    let Made {
-        folder,
-        files,
-        report,
-        solution,
-    } = made;
-    drop(folder);
-    let slug = draft.slug.clone();
-    let (kept, owner) = (report.clone(), owner.clone());
-    let version = database
-        .write(move |connection| insert(connection, now, &owner, &draft, &kept, &files, &stored))
-        .await?;
-    Ok(Published {
-        slug,
-        version,
-        report,
-        solution,
+    let after = made.files.into_iter().filter_map(|file| {
+        let name = file.path.strip_suffix(".csv")?.to_owned();
+        Some((name, file.summary))
+    });
+    Ok(Examination {
+        after: after.collect(),
+        report: made.report,
+        before: before.finish(),
     })
 }
 
@@ -231,18 +417,25 @@ fn make(
     policy: &Policy,
     plan: Option<&SplitPlan>,
     key: &ReleaseKey,
+    identities: Identities,
+    progress: &mut dyn FnMut(Step),
 ) -> Result<Made, PublishError> {
+    let mut begin = |doing, percent| progress(Step { doing, percent });
     let folder = tempfile::tempdir()?;
+    begin("Reading the raw table", 0);
     let original = Table::open(Source::File(table.to_owned()))?;
     let anonymization = Anonymization::prepare(&original, policy, key)?;
+    begin("Writing the release", 25);
     let mut whole = Pair::create(folder.path(), "data", anonymization.schema())?;
     let anonymized = anonymization.write(|batch| whole.write(batch))?;
     let whole = whole.finish()?;
     let release = Table::open(Source::File(whole.parquet.clone()))?;
+    begin("Attacking the release", 45);
     let gates = gate::measure(&original, &release, policy, key)?;
-    if gates.refuses() {
-        return Err(PublishError::Refused(gates));
-    }
+    let identities = match identities {
+        Identities::Destroyed => BTreeMap::new(),
+        Identities::Sealed => anonymization.identities()?,
+    };
     let mut report = ReleaseReport {
         anonymization: anonymized,
         gates,
@@ -254,8 +447,10 @@ fn make(
             folder,
             report,
             solution: None,
+            identities,
         });
     };
+    begin("Splitting it", 80);
     let split = Split::prepare(&release, plan)?;
     let mut training = Pair::create(folder.path(), "train", split.training_schema())?;
     let mut test = Pair::create(folder.path(), "test", split.test_schema())?;
@@ -278,6 +473,7 @@ fn make(
         files,
         report,
         solution: Some(solution),
+        identities,
     })
 }
 
@@ -356,15 +552,23 @@ impl FinishedPair {
     }
 }
 
+/// What a release's rows are made of.
+struct Insertion<'a> {
+    owner: &'a User,
+    draft: &'a DatasetDraft,
+    report: &'a ReleaseReport,
+    files: &'a [MadeFile],
+    stored: &'a [Stored],
+    overridden: Option<&'a Override>,
+}
+
+/// Writes the rows of a release; returns its row and its version.
 fn insert(
     connection: &mut DatabaseConnection,
     now: DateTime<Utc>,
-    owner: &User,
-    draft: &DatasetDraft,
-    report: &ReleaseReport,
-    files: &[MadeFile],
-    stored: &[Stored],
-) -> Result<i32, PublishError> {
+    insertion: &Insertion<'_>,
+) -> Result<(i64, i32), PublishError> {
+    let Insertion { owner, draft, .. } = *insertion;
     let known: Option<(i64, i64)> = datasets::table
         .filter(datasets::slug.eq(&draft.slug))
         .select((datasets::id, datasets::owner_id))
@@ -385,6 +589,9 @@ fn insert(
                     datasets::summary.eq(draft.summary.trim()),
                     datasets::card.eq(&draft.card),
                     datasets::licence.eq(draft.licence.trim()),
+                    datasets::citation.eq(draft.citation.trim()),
+                    datasets::doi.eq(draft.doi.trim()),
+                    datasets::access.eq(draft.access),
                 ))
                 .execute(connection)?;
             id
@@ -397,6 +604,9 @@ fn insert(
                 datasets::summary.eq(draft.summary.trim()),
                 datasets::card.eq(&draft.card),
                 datasets::licence.eq(draft.licence.trim()),
+                datasets::citation.eq(draft.citation.trim()),
+                datasets::doi.eq(draft.doi.trim()),
+                datasets::access.eq(draft.access),
                 datasets::created_at.eq(now.naive_utc()),
             ))
             .returning(datasets::id)
@@ -407,18 +617,22 @@ fn insert(
         .select(diesel::dsl::max(releases::version))
         .first(connection)?;
     let version = newest.unwrap_or(0) + 1;
+    let overridden = insertion.overridden;
     let release_id: i64 = diesel::insert_into(releases::table)
         .values((
             releases::dataset_id.eq(dataset_id),
             releases::version.eq(version),
             releases::notes.eq(draft.notes.trim()),
             releases::policy.eq(&draft.policy),
-            releases::report.eq(json_text(report)?),
+            releases::report.eq(json_text(insertion.report)?),
             releases::published_at.eq(now.naive_utc()),
+            releases::override_reason.eq(overridden.map(|overridden| overridden.reason.trim())),
+            releases::overridden_by.eq(overridden.map(|overridden| overridden.by.id)),
+            releases::identities.eq(draft.identities),
         ))
         .returning(releases::id)
         .get_result(connection)?;
-    for (file, stored) in files.iter().zip(stored) {
+    for (file, stored) in insertion.files.iter().zip(insertion.stored) {
         diesel::insert_into(release_files::table)
             .values((
                 release_files::release_id.eq(release_id),
@@ -432,12 +646,48 @@ fn insert(
             ))
             .execute(connection)?;
     }
+    let subject = format!("dataset:{}", draft.slug);
     let act = Act {
         actor_id: Some(owner.id),
         action: "dataset.publish",
-        subject: &format!("dataset:{}", draft.slug),
+        subject: &subject,
         detail: &format!("version {version}"),
     };
     audit::record(connection, now, &act)?;
-    Ok(version)
+    if let Some(Override { by, reason }) = overridden {
+        let act = Act {
+            actor_id: Some(by.id),
+            action: "dataset.override",
+            subject: &subject,
+            detail: &format!("version {version}: {}", reason.trim()),
+        };
+        audit::record(connection, now, &act)?;
+    }
+    Ok((release_id, version))
+}
+
+/// The place in the vault of whoever is behind a pseudonym.
+fn vault_place(release_id: i64, pseudonym: &str) -> String {
+    format!("release {release_id} pseudonym {pseudonym}")
+}
+
+/// Seals who is behind each pseudonym.
+fn seal(
+    connection: &mut DatabaseConnection,
+    key: &VaultKey,
+    release_id: i64,
+    identities: &BTreeMap<String, Identity>,
+) -> Result<(), PublishError> {
+    for (pseudonym, identity) in identities {
+        let secret = Zeroizing::new(json_text(identity)?);
+        let sealed = key.seal(&vault_place(release_id, pseudonym), secret.as_bytes());
+        diesel::insert_into(sealed_identities::table)
+            .values((
+                sealed_identities::release_id.eq(release_id),
+                sealed_identities::pseudonym.eq(pseudonym),
+                sealed_identities::sealed.eq(sealed),
+            ))
+            .execute(connection)?;
+    }
+    Ok(())
 }

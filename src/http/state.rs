@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 use super::guard::Throttles;
 use crate::accounts::passwords::Passwords;
 use crate::challenges::dispatch::Dispatch;
+use crate::datasets::publish::Publisher;
+use crate::datasets::vault::{VaultError, VaultKey};
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
 use crate::platform::database::Database;
@@ -34,6 +36,8 @@ pub struct State {
     runtimes: Arc<OnceLock<Runtimes>>,
     /// Signs receipts.
     pub receipt_key: Arc<ReceiptKey>,
+    /// Publishes datasets; has the vault's key.
+    pub publisher: Publisher,
     /// How often addresses may call.
     pub throttles: Arc<Throttles>,
     /// What `/metrics` shows; none where another server of this process already counts.
@@ -58,6 +62,11 @@ impl State {
             lease_seconds: config.lease_seconds,
             arrivals: Arc::new(Notify::new()),
         };
+        let publisher = Publisher {
+            database: database.clone(),
+            storage: storage.clone(),
+            vault_key: Arc::new(vault_key(&config)?),
+        };
         Ok(Self {
             throttles: Arc::new(Throttles::new(&config)),
             config: Arc::new(config),
@@ -68,6 +77,7 @@ impl State {
             dispatch,
             runtimes: Arc::default(),
             receipt_key,
+            publisher,
             metrics: crate::platform::observability::start_metrics(),
         })
     }
@@ -85,5 +95,14 @@ fn receipt_key(config: &Config) -> Result<ReceiptKey, KeyError> {
         ReceiptKey::read_or_make(&config.data_dir.join("receipt.key"))
     } else {
         ReceiptKey::read(&config.receipt_key_file)
+    }
+}
+
+/// The key of the vault: the operator's, or one of this machine's own.
+fn vault_key(config: &Config) -> Result<VaultKey, VaultError> {
+    if config.vault_key_file.as_os_str().is_empty() {
+        VaultKey::read_or_make(&config.data_dir.join("vault.key"))
+    } else {
+        VaultKey::read(&config.vault_key_file)
     }
 }

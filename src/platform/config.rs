@@ -30,6 +30,10 @@ pub struct Config {
     /// The Ed25519 key that signs receipts, as PKCS#8 in PEM; the same on every web node. Empty: made at
     /// the first start and kept in `data_dir`.
     pub receipt_key_file: PathBuf,
+    /// The key of the vault, in which the identities behind pseudonyms are sealed: 64 hexadecimal digits;
+    /// the same on every web node. Whoever loses it loses them. Empty: made at the first start and kept in
+    /// `data_dir`.
+    pub vault_key_file: PathBuf,
     /// How many runs the server's own worker scores at once; 0 leaves scoring to `paddock worker`.
     pub worker_concurrency: usize,
     /// What holds a sandboxed run to its memory: `auto` is cgroup v2 or v1, and no run without; `none` a
@@ -96,6 +100,7 @@ impl Default for Config {
             storage_url: String::new(),
             secret_key: String::new(),
             receipt_key_file: PathBuf::new(),
+            vault_key_file: PathBuf::new(),
             worker_concurrency: 2,
             sandbox_cgroup: CgroupSetting::Auto,
             sandbox_uid_base: 3_000_000,

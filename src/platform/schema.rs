@@ -65,6 +65,9 @@ diesel::table! {
         card -> Text,
         licence -> Text,
         created_at -> Timestamp,
+        citation -> Text,
+        doi -> Text,
+        access -> Text,
     }
 }
 
@@ -77,6 +80,43 @@ diesel::table! {
         policy -> Text,
         report -> Text,
         published_at -> Timestamp,
+        override_reason -> Nullable<Text>,
+        overridden_by -> Nullable<BigInt>,
+        identities -> Text,
+    }
+}
+
+diesel::table! {
+    sealed_identities (id) {
+        id -> BigInt,
+        release_id -> BigInt,
+        pseudonym -> Text,
+        sealed -> Text,
+    }
+}
+
+diesel::table! {
+    dataset_drafts (id) {
+        id -> BigInt,
+        key -> Text,
+        owner_id -> BigInt,
+        file_name -> Text,
+        announced_bytes -> BigInt,
+        received_bytes -> BigInt,
+        parts -> Integer,
+        state -> Text,
+        source -> Text,
+        inspection -> Nullable<Text>,
+        details -> Text,
+        policy -> Text,
+        sealed_key -> Text,
+        examination -> Nullable<Text>,
+        problem -> Nullable<Text>,
+        step -> Text,
+        progress -> Integer,
+        measuring_until -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
     }
 }
 
@@ -286,6 +326,8 @@ diesel::joinable!(audit_log -> users (actor_id));
 diesel::joinable!(datasets -> users (owner_id));
 diesel::joinable!(releases -> datasets (dataset_id));
 diesel::joinable!(release_files -> releases (release_id));
+diesel::joinable!(sealed_identities -> releases (release_id));
+diesel::joinable!(dataset_drafts -> users (owner_id));
 diesel::joinable!(challenges -> users (owner_id));
 diesel::joinable!(challenges -> releases (release_id));
 diesel::joinable!(challenge_pages -> challenges (challenge_id));
@@ -314,6 +356,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     datasets,
     releases,
     release_files,
+    sealed_identities,
+    dataset_drafts,
     challenges,
     challenge_pages,
     phases,

@@ -17,7 +17,7 @@ use paddock::challenges::dispatch::LocalWorker;
 use paddock::challenges::draft::{ChallengeDraft, PhaseDraft};
 use paddock::challenges::posting::{self, ChallengeFiles};
 use paddock::datasets::anonymize::ReleaseKey;
-use paddock::datasets::publish::{DatasetDraft, Published, publish};
+use paddock::datasets::publish::{DatasetDraft, Publication, Published};
 use paddock::http::fault::Fault;
 use paddock::http::state::State;
 use paddock::platform::clock::Clock;
@@ -337,18 +337,20 @@ impl TestApp {
             notes: "First release.".into(),
             policy: SAMPLE_POLICY.into(),
             split: None,
+            ..DatasetDraft::default()
         };
-        publish(
-            &self.state.database,
-            &self.state.storage,
-            self.clock.now(),
-            &owner.user,
+        let publication = Publication {
             draft,
-            ReleaseKey::new([7; 32]),
             table,
-        )
-        .await
-        .unwrap()
+            key: ReleaseKey::new([7; 32]),
+            owner: owner.user.clone(),
+            overridden: None,
+        };
+        let publisher = &self.state.publisher;
+        publisher
+            .publish(self.clock.now(), publication)
+            .await
+            .unwrap()
     }
 
     /// Posts and publishes a challenge of ten rows (ids 1 to 10, truth = id, odd ids public) scored by

@@ -14,7 +14,7 @@ use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
 use crate::datasets::anonymize::ReleaseKey;
 use crate::datasets::catalogue::{self, DatasetLine, Listed, ReleaseFile};
-use crate::datasets::publish::{self, DatasetDraft, ReleaseReport};
+use crate::datasets::publish::{DatasetDraft, Publication, ReleaseReport};
 use crate::datasets::summary::TableSummary;
 use crate::http::downloads::{self, Download};
 use crate::http::fault::Fault;
@@ -382,6 +382,7 @@ pub async fn publish(
         notes: received.text("notes"),
         policy: received.required_text("policy")?,
         split: Some(received.text("split")).filter(|split| !split.trim().is_empty()),
+        ..DatasetDraft::default()
     };
     received.no_other_texts()?;
     let [(_, table)] = received.files.as_slice() else {
@@ -404,16 +405,14 @@ pub async fn publish(
     let key = ReleaseKey::generate(&mut rand::rng());
     let now = house.clock.now();
     let table = table.path().to_owned();
-    let published = publish::publish(
-        &house.database,
-        &house.storage,
-        now,
-        &owner,
+    let publication = Publication {
         draft,
-        key,
         table,
-    )
-    .await?;
+        key,
+        owner,
+        overridden: None,
+    };
+    let published = house.publisher.publish(now, publication).await?;
     let solution_csv = match &published.solution {
         None => None,
         Some(file) => Some(

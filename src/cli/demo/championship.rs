@@ -16,7 +16,7 @@ use crate::cli::progress::Progress;
 use crate::datasets::anonymize::policy::Policy;
 use crate::datasets::anonymize::{Anonymization, ReleaseKey};
 use crate::datasets::catalogue::{self, DatasetDetail};
-use crate::datasets::publish::{self, DatasetDraft};
+use crate::datasets::publish::{DatasetDraft, Publication};
 use crate::datasets::simulator::{Championship, Parameters, simulate};
 use crate::datasets::split::SplitPlan;
 use crate::datasets::tables::{Source, Table};
@@ -99,17 +99,19 @@ pub async fn publish(state: &State, folder: &Path, organizer: &User) -> anyhow::
         notes: "First release".into(),
         policy: POLICY.into(),
         split: Some(toml::to_string(&plan)?),
+        ..DatasetDraft::default()
     };
-    let published = publish::publish(
-        &state.database,
-        &state.storage,
-        state.clock.now(),
-        organizer,
+    let publication = Publication {
         draft,
-        ReleaseKey::new(key),
-        raw.path().to_owned(),
-    )
-    .await?;
+        table: raw.path().to_owned(),
+        key: ReleaseKey::new(key),
+        owner: organizer.clone(),
+        overridden: None,
+    };
+    let published = state
+        .publisher
+        .publish(state.clock.now(), publication)
+        .await?;
     let solution = published.solution.context("the split left no solution")?;
     let kept = season.lap_times.with_extension("unfinished");
     std::io::copy(&mut solution.reopen()?, &mut create_private(&kept)?)?;

@@ -21,7 +21,7 @@ pub mod policy;
 mod pseudonyms;
 mod transforms;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -99,6 +99,10 @@ pub struct Suppressed {
     pub subjects: u64,
     pub rows: u64,
 }
+
+/// Who is behind a pseudonym: the subject's column and those that the policy marks with `identity`, by
+/// their names, as the subject's first row has them.
+pub type Identity = BTreeMap<String, String>;
 
 /// A table with its policy, ready to be written.
 pub struct Anonymization<'a> {
@@ -273,6 +277,42 @@ impl<'a> Anonymization<'a> {
             }
         }
         Ok(report)
+    }
+
+    /// Who is behind each pseudonym of the release, for the vault. Empty where no subject is published.
+    ///
+    /// # Errors
+    /// [`AnonymizationError`] when the table cannot be read again or has changed.
+    pub fn identities(&self) -> Result<BTreeMap<String, Identity>, AnonymizationError> {
+        let columns = self.table.schema().columns();
+        let is_identity = |column: &Column| {
+            let stated = self.policy.column(&column.name);
+            stated.is_some_and(|stated| stated.identity || stated.name == self.policy.subject)
+        };
+        let told: Vec<usize> = (0..columns.len())
+            .filter(|position| is_identity(&columns[*position]))
+            .collect();
+        let mut identities = BTreeMap::new();
+        for batch in self.table.batches()? {
+            let batch = batch?;
+            let Some(units) =
+                self.transforms[self.subject].apply(&batch, self.subject, &self.pseudonyms)?
+            else {
+                return Ok(identities);
+            };
+            for row in 0..batch.rows() {
+                let unit = units.cell(row);
+                if unit.is_missing() || identities.contains_key(&unit.to_string()) {
+                    continue;
+                }
+                let cells = told.iter().map(|position| {
+                    let cell = batch.column(*position).cell(row);
+                    (columns[*position].name.clone(), cell.to_string())
+                });
+                identities.insert(unit.to_string(), cells.collect::<Identity>());
+            }
+        }
+        Ok(identities)
     }
 
     fn report(&self) -> AnonymizationReport {

@@ -38,6 +38,9 @@ pub struct ColumnPolicy {
     pub name: String,
     pub action: Action,
     pub quasi_identifier: bool,
+    /// Tells who the subject is or how to reach them: sealed in the vault where identities are kept, and
+    /// never published.
+    pub identity: bool,
     /// Unit of the published values, for the release's metadata.
     pub unit: Option<String>,
     /// One sentence about the published values, for the release's metadata.
@@ -148,6 +151,8 @@ struct WrittenColumn {
     action: ActionName,
     #[serde(default)]
     quasi_identifier: bool,
+    #[serde(default)]
+    identity: bool,
     unit: Option<String>,
     description: Option<String>,
     prefix: Option<String>,
@@ -334,6 +339,10 @@ impl WrittenColumn {
             Some(_) => Err(refuse(format!("{setting} must be greater than zero"))),
             None => Err(refuse(format!("{setting} is missing"))),
         };
+        if self.identity && self.action != A::Drop {
+            let problem = "an identity is never published; give it the action \"drop\"";
+            return Err(refuse(problem.to_owned()));
+        }
         let scope = self.scope.unwrap_or_default();
         let action = match self.action {
             A::Keep => Action::Keep,
@@ -371,6 +380,7 @@ impl WrittenColumn {
             name,
             action,
             quasi_identifier: self.quasi_identifier,
+            identity: self.identity,
             unit: self.unit,
             description: self.description,
         })

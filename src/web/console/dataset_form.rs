@@ -11,7 +11,7 @@ use tokio_util::io::ReaderStream;
 use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::datasets::anonymize::ReleaseKey;
-use crate::datasets::publish::{self, DatasetDraft, PublishError, Published};
+use crate::datasets::publish::{DatasetDraft, Publication, PublishError, Published};
 use crate::http::fault::Fault;
 use crate::http::guard;
 use crate::http::state::State;
@@ -105,21 +105,20 @@ pub async fn create(
         notes: form.text("notes").to_owned(),
         policy: form.long_text("policy"),
         split: form.optional("split"),
+        ..DatasetDraft::default()
     };
     // Nobody keeps the key of a public release, so its pseudonyms cannot be turned back.
     let key = ReleaseKey::generate(&mut rand::rng());
     let path = table.file.path().to_owned();
     let now = state.clock.now();
-    let published = publish::publish(
-        &state.database,
-        &state.storage,
-        now,
-        owner,
+    let publication = Publication {
         draft,
+        table: path,
         key,
-        path,
-    )
-    .await;
+        owner: owner.clone(),
+        overridden: None,
+    };
+    let published = state.publisher.publish(now, publication).await;
     match published {
         Ok(published) => answer(&request, published).await,
         Err(error) => match field_of(&error) {
