@@ -107,11 +107,16 @@ pub struct Features {
 impl Features {
     /// Where the file lies in the store.
     pub fn area(&self) -> Area {
-        if self.hidden {
-            Area::Hidden
-        } else {
-            Area::Published
-        }
+        features_area(self.hidden)
+    }
+}
+
+/// Where features lie in the store.
+pub fn features_area(hidden: bool) -> Area {
+    if hidden {
+        Area::Hidden
+    } else {
+        Area::Published
     }
 }
 

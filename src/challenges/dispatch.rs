@@ -11,7 +11,7 @@ use futures_util::stream::BoxStream;
 use tokio::sync::Notify;
 use tokio_util::io::ReaderStream;
 
-use super::challenge::readable;
+use super::challenge::{features_area, readable};
 use super::reports;
 use super::submissions::SubmissionState;
 use crate::platform::clock::Clock;
@@ -254,11 +254,7 @@ pub(super) fn file_of(
         RunFile::Submission => (Area::Submissions, submission),
         RunFile::Solution => (Area::Hidden, solution),
         RunFile::Features => (
-            if features_hidden {
-                Area::Hidden
-            } else {
-                Area::Published
-            },
+            features_area(features_hidden),
             features.ok_or(RunError::NoSuchFile)?,
         ),
         RunFile::Program => (Area::Hidden, program.ok_or(RunError::NoSuchFile)?),

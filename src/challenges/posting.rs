@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 
 use diesel::prelude::*;
 
-use super::challenge::{ChallengeError, Features, insert_pages, invalid};
+use super::challenge::{ChallengeError, Features, features_area, insert_pages, invalid};
 use super::draft::{ChallengeDraft, PhaseDraft};
 use crate::accounts::users::User;
 use crate::datasets::catalogue;
@@ -140,11 +140,7 @@ pub async fn post(
         let hidden = |path| storage.put_file(Area::Hidden, path);
         let features = match (&files.features, tried_out.features) {
             (Some(path), Some(checked)) => {
-                let area = if phase.hides_features() {
-                    Area::Hidden
-                } else {
-                    Area::Published
-                };
+                let area = features_area(phase.hides_features());
                 let stored = storage.put_file(area, path).await.map_err(unstored)?;
                 Some(Features {
                     sha256: stored.sha256,

@@ -195,12 +195,8 @@ fn stage_submission(
         };
         copy_readable(submission, &staged.join(name)).with_context(named)?;
     } else {
-        match intake::unpack(submission, &staged, &intake::ArchiveLimits::default()) {
-            Ok(entries) => {
-                if let Err(error) = intake::check_python(&entries) {
-                    return Ok(Err(error.to_string()));
-                }
-            }
+        match intake::unpack_code(submission, &staged) {
+            Ok(_) => {}
             Err(error) if error.is_senders() => return Ok(Err(error.to_string())),
             Err(error) => return Err(error).with_context(named),
         }

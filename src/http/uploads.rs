@@ -14,7 +14,7 @@ use super::state::State;
 use crate::accounts::permissions::Principal;
 use crate::challenges::submissions::{self, Admission, SubmitError, Upload};
 use crate::platform::storage::{Area, Stored};
-use crate::scoring::intake::{self, ArchiveLimits};
+use crate::scoring::intake;
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
 use crate::scoring::runtimes::OnnxContract;
@@ -237,17 +237,11 @@ fn check_model(
     };
     match kind {
         SubmissionKind::Predictions => Ok(()),
-        SubmissionKind::Python => {
-            let entries = match intake::check_archive(file, &ArchiveLimits::default()) {
-                Ok(entries) => entries,
-                Err(error) if error.is_senders() => return Err(rejected(error.to_string())),
-                Err(error) => return Err(Fault::internal(error)),
-            };
-            match intake::check_python(&entries) {
-                Ok(_) => Ok(()),
-                Err(error) => Err(rejected(error.to_string())),
-            }
-        }
+        SubmissionKind::Python => match intake::check_code(file) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_senders() => Err(rejected(error.to_string())),
+            Err(error) => Err(Fault::internal(error)),
+        },
         SubmissionKind::Onnx => {
             let contract = contract.ok_or_else(|| {
                 Fault::internal("a challenge takes ONNX models without a contract")

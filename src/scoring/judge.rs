@@ -326,13 +326,8 @@ impl Judge {
         let payload = match task.kind {
             SubmissionKind::Predictions => return Err(CannotJudge::Missing("model")),
             SubmissionKind::Python => {
-                let limits = ArchiveLimits::default();
-                match intake::unpack(files.submission, &submission, &limits) {
-                    Ok(entries) => {
-                        if let Err(error) = intake::check_python(&entries) {
-                            return rejected(error.to_string());
-                        }
-                    }
+                match intake::unpack_code(files.submission, &submission) {
+                    Ok(_) => {}
                     Err(error) if error.is_senders() => return rejected(error.to_string()),
                     Err(error) => return Err(std::io::Error::other(error).into()),
                 }

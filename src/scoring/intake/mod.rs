@@ -22,4 +22,4 @@ pub use archive::{
 };
 pub use names::NameProblem;
 pub use onnx::{ModelError, check_model};
-pub use python::{PythonEntry, PythonError, check_python};
+pub use python::{CodeError, PythonEntry, PythonError, check_code, check_python, unpack_code};

@@ -1,8 +1,10 @@
 //! How the Python code of a submission is started.
 
+use std::path::Path;
+
 use thiserror::Error;
 
-use super::archive::{Entries, Entry};
+use super::archive::{ArchiveError, ArchiveLimits, Entries, Entry, check_archive, unpack};
 
 /// What starts a Python submission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,43 @@ impl PythonEntry {
     fn all() -> [Self; 2] {
         [Self::Main, Self::Model]
     }
+}
+
+/// Why an archive is no Python submission.
+#[derive(Debug, Error)]
+pub enum CodeError {
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    #[error(transparent)]
+    Python(#[from] PythonError),
+}
+
+impl CodeError {
+    /// Whether it is for the sender to mend; if not, this machine failed.
+    pub fn is_senders(&self) -> bool {
+        match self {
+            Self::Archive(error) => error.is_senders(),
+            Self::Python(_) => true,
+        }
+    }
+}
+
+/// Checks that a zip is a Python submission, without writing anything.
+///
+/// # Errors
+/// What is wrong with the archive, or that nothing in it can be started.
+pub fn check_code(zip: &Path) -> Result<PythonEntry, CodeError> {
+    let entries = check_archive(zip, &ArchiveLimits::default())?;
+    Ok(check_python(&entries)?)
+}
+
+/// The same, and unpacks it into a folder that does not exist yet.
+///
+/// # Errors
+/// As [`check_code`]; what was unpacked by then is the caller's to remove.
+pub fn unpack_code(zip: &Path, into: &Path) -> Result<PythonEntry, CodeError> {
+    let entries = unpack(zip, into, &ArchiveLimits::default())?;
+    Ok(check_python(&entries)?)
 }
 
 /// Why no Python code can be started from an archive.
