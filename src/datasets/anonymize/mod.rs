@@ -17,8 +17,12 @@
 
 mod classes;
 pub mod gate;
+mod laps;
+pub mod pace_cells;
 pub mod policy;
 mod pseudonyms;
+mod quantiles;
+mod reordering;
 mod transforms;
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,10 +32,14 @@ use serde::{Deserialize, Serialize};
 
 use super::tables::{Batch, Column, Role, Schema, Table, TableError, Values};
 use classes::{Classes, Resolution};
+use laps::PublishedLaps;
+use pace_cells::PaceCellsError;
 use policy::{Action, Policy, PolicyError, SmallClasses};
 use pseudonyms::{Pseudonyms, push_part};
+use reordering::Reordering;
 use transforms::{SubjectNumber, Transform};
 
+pub use laps::LapsReport;
 pub use pseudonyms::ReleaseKey;
 
 /// What stands in a text column for a quasi-identifier that is not shown.
@@ -58,6 +66,15 @@ pub enum AnonymizationError {
     )]
     NothingLeft,
 
+    #[error(
+        "[laps]: no event has {cell_size} drivers with {quota} clean laps each, so no lap can be \
+         published; lower the quota, widen `keep`, or publish more drivers together"
+    )]
+    NoLaps { quota: usize, cell_size: u64 },
+
+    #[error("[laps]: {0}")]
+    PaceCells(#[from] PaceCellsError),
+
     #[error("the table changed while it was being read; store it first, then anonymize it")]
     Changed,
 }
@@ -80,6 +97,9 @@ pub struct AnonymizationReport {
     /// Subjects in the smallest of them.
     pub smallest_class: u64,
     pub suppressed: Suppressed,
+    /// How the lap times were protected, where the policy says it.
+    #[serde(default)]
+    pub laps: Option<LapsReport>,
 }
 
 /// What happened to a column of the input.
@@ -114,6 +134,7 @@ pub struct Anonymization<'a> {
     transforms: Vec<Transform>,
     subjects: u64,
     resolution: Option<Resolution>,
+    laps: Option<LapsReport>,
     published: Arc<Schema>,
 }
 
@@ -148,8 +169,10 @@ impl<'a> Anonymization<'a> {
             transforms,
             subjects: 0,
             resolution: None,
+            laps: None,
         };
         let numbers = anonymization.learn()?;
+        anonymization.publish_laps(key)?;
         if !anonymization.quasi_identifiers.is_empty() {
             anonymization.classify(&numbers)?;
         }
@@ -163,6 +186,7 @@ impl<'a> Anonymization<'a> {
 
     fn learn(&mut self) -> Result<HashMap<String, SubjectNumber>, AnonymizationError> {
         let mut numbers = HashMap::new();
+        let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
             for row in 0..batch.rows() {
@@ -173,9 +197,17 @@ impl<'a> Anonymization<'a> {
                 let next = numbers.len() as SubjectNumber;
                 let subject = *numbers.entry(subject.to_string()).or_insert(next);
                 for (position, transform) in self.transforms.iter_mut().enumerate() {
-                    transform.learn(&batch, row, position, subject, &mut self.pseudonyms);
+                    transform.learn(
+                        &batch,
+                        first_row,
+                        row,
+                        position,
+                        subject,
+                        &mut self.pseudonyms,
+                    );
                 }
             }
+            first_row += batch.rows() as u64;
         }
         self.subjects = numbers.len() as u64;
         if self.subjects < self.policy.minimum_class_size {
@@ -191,17 +223,58 @@ impl<'a> Anonymization<'a> {
         Ok(numbers)
     }
 
+    /// Makes the published laps, where the policy has lap times.
+    fn publish_laps(&mut self, key: &ReleaseKey) -> Result<(), AnonymizationError> {
+        let Some(policy) = &self.policy.laps else {
+            return Ok(());
+        };
+        for transform in &mut self.transforms {
+            if let Transform::Pace {
+                collected,
+                published,
+                ..
+            } = transform
+            {
+                let collected = std::mem::take(collected);
+                let cell_size = self.policy.minimum_class_size;
+                let mut rng = key.generator("pace cells");
+                let (laps, report) = collected.publish(policy, cell_size, &mut rng)?;
+                if laps.len() == 0 {
+                    return Err(AnonymizationError::NoLaps {
+                        quota: policy.quota,
+                        cell_size,
+                    });
+                }
+                (*published, self.laps) = (laps, Some(report));
+            }
+        }
+        Ok(())
+    }
+
+    /// The laps that are published, where the policy has lap times: all rows otherwise.
+    fn published_laps(&self) -> Option<&PublishedLaps> {
+        self.transforms
+            .iter()
+            .find_map(|transform| match transform {
+                Transform::Pace { published, .. } => Some(published),
+                _ => None,
+            })
+    }
+
     fn classify(
         &mut self,
         numbers: &HashMap<String, SubjectNumber>,
     ) -> Result<(), AnonymizationError> {
         let mut classes = Classes::default();
+        let laps = self.published_laps();
+        let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
-            let seen = self.seen(&batch)?;
+            let seen = self.seen(&batch, first_row)?;
             for row in 0..batch.rows() {
                 let subject = batch.column(self.subject).cell(row);
-                if subject.is_missing() {
+                let number = first_row + row as u64;
+                if subject.is_missing() || laps.is_some_and(|laps| laps.place(number).is_none()) {
                     continue;
                 }
                 let subject = numbers
@@ -209,6 +282,7 @@ impl<'a> Anonymization<'a> {
                     .ok_or(AnonymizationError::Changed)?;
                 classes.add(*subject, seen.unit(row), seen.combination(row));
             }
+            first_row += batch.rows() as u64;
         }
         let resolution = classes.resolve(self.policy.minimum_class_size, self.policy.small_classes);
         if resolution.smallest.is_none() {
@@ -219,9 +293,10 @@ impl<'a> Anonymization<'a> {
     }
 
     /// What an attacker would see of each row.
-    fn seen(&self, batch: &Batch) -> Result<Seen, AnonymizationError> {
-        let published =
-            |position: usize| self.transforms[position].apply(batch, position, &self.pseudonyms);
+    fn seen(&self, batch: &Batch, first_row: u64) -> Result<Seen, AnonymizationError> {
+        let published = |position: usize| {
+            self.transforms[position].apply(batch, first_row, position, &self.pseudonyms)
+        };
         Ok(Seen {
             unit: published(self.subject)?,
             quasi_identifiers: self
@@ -232,8 +307,8 @@ impl<'a> Anonymization<'a> {
         })
     }
 
-    /// Passes over the table and hands the rows of the release to `sink`, in the order of the table.
-    /// The same table, policy and key give the same rows.
+    /// Passes over the table and hands the rows of the release to `sink`, in the order of the table, or in
+    /// none where the order of laps would tell. The same table, policy and key give the same rows.
     ///
     /// # Errors
     /// [`AnonymizationError`]; what was written by then is not a release.
@@ -243,14 +318,24 @@ impl<'a> Anonymization<'a> {
     ) -> Result<AnonymizationReport, AnonymizationError> {
         let mut report = self.report();
         let drops = self.policy.small_classes == SmallClasses::Drop;
+        let laps = self.published_laps();
+        let mut reordering = match laps {
+            Some(_) => Some(Reordering::new(&self.published)?),
+            None => None,
+        };
+        let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
-            let seen = self.seen(&batch)?;
+            let seen = self.seen(&batch, first_row)?;
+            let mut places = Vec::new();
             let mut kept = vec![true; batch.rows()];
             let mut hidden = vec![false; batch.rows()];
             for row in 0..batch.rows() {
+                let place = laps.map(|laps| laps.place(first_row + row as u64));
                 if batch.column(self.subject).cell(row).is_missing() {
                     report.rows_without_subject += 1;
+                    kept[row] = false;
+                } else if place == Some(None) {
                     kept[row] = false;
                 } else if let Some(resolution) = &self.resolution {
                     hidden[row] =
@@ -258,10 +343,14 @@ impl<'a> Anonymization<'a> {
                     report.suppressed.rows += u64::from(hidden[row]);
                     kept[row] = !(hidden[row] && drops);
                 }
+                if let (Some(Some(place)), true) = (place, kept[row]) {
+                    places.push(place);
+                }
             }
             let mut columns = Vec::with_capacity(self.published.columns().len());
             for (position, transform) in self.transforms.iter().enumerate() {
-                let Some(mut values) = transform.apply(&batch, position, &self.pseudonyms)? else {
+                let values = transform.apply(&batch, first_row, position, &self.pseudonyms)?;
+                let Some(mut values) = values else {
                     continue;
                 };
                 if self.quasi_identifiers.contains(&position) {
@@ -272,9 +361,15 @@ impl<'a> Anonymization<'a> {
             let published = Batch::new(self.published.clone(), columns)?;
             report.rows_in += batch.rows() as u64;
             report.rows_out += published.rows() as u64;
-            if published.rows() > 0 {
-                sink(&published)?;
+            first_row += batch.rows() as u64;
+            match &mut reordering {
+                _ if published.rows() == 0 => {}
+                Some(reordering) => reordering.add(&published, &places)?,
+                None => sink(&published)?,
             }
+        }
+        if let Some(reordering) = reordering {
+            reordering.finish(sink)?;
         }
         Ok(report)
     }
@@ -293,11 +388,10 @@ impl<'a> Anonymization<'a> {
             .filter(|position| is_identity(&columns[*position]))
             .collect();
         let mut identities = BTreeMap::new();
+        let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
-            let Some(units) =
-                self.transforms[self.subject].apply(&batch, self.subject, &self.pseudonyms)?
-            else {
+            let Some(units) = self.seen(&batch, first_row)?.unit else {
                 return Ok(identities);
             };
             for row in 0..batch.rows() {
@@ -311,6 +405,7 @@ impl<'a> Anonymization<'a> {
                 });
                 identities.insert(unit.to_string(), cells.collect::<Identity>());
             }
+            first_row += batch.rows() as u64;
         }
         Ok(identities)
     }
@@ -342,6 +437,7 @@ impl<'a> Anonymization<'a> {
                 subjects: resolution.map_or(0, |resolution| resolution.hidden_subjects),
                 rows: 0,
             },
+            laps: self.laps.clone(),
         }
     }
 }

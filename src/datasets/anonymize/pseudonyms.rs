@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use hmac::{Hmac, KeyInit, Mac};
-use rand::CryptoRng;
+use rand::rngs::ChaCha20Rng;
+use rand::{CryptoRng, SeedableRng};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
@@ -30,6 +31,17 @@ impl ReleaseKey {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(bytes.as_mut());
         ReleaseKey(bytes)
+    }
+}
+
+impl ReleaseKey {
+    /// Random numbers that only this key draws, others for each purpose.
+    pub(super) fn generator(&self, purpose: &str) -> ChaCha20Rng {
+        let mut keyed = <Hmac<Sha256> as KeyInit>::new_from_slice(self.0.as_ref())
+            .expect("HMAC takes keys of any length");
+        keyed.update(b"paddock randomness 1");
+        keyed.update(purpose.as_bytes());
+        ChaCha20Rng::from_seed(keyed.finalize().into_bytes().into())
     }
 }
 

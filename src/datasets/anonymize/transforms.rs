@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::NaiveDate;
 
 use super::AnonymizationError;
+use super::laps::{CollectedLaps, PublishedLaps};
 use super::policy::{Action, Policy};
 use super::pseudonyms::{Pseudonyms, push_part};
 use crate::datasets::tables::{Batch, Cell, ColumnType, Schema, Values};
@@ -33,6 +34,12 @@ pub(super) enum Transform {
     Ordinal {
         places: BTreeMap<Sortable, i64>,
     },
+    /// Lap times, published anew: see [`super::laps`].
+    Pace {
+        event: Option<usize>,
+        collected: CollectedLaps,
+        published: PublishedLaps,
+    },
     SuppressRare {
         replacement: String,
         subjects: BTreeMap<String, HashSet<SubjectNumber>>,
@@ -57,7 +64,7 @@ pub(super) enum Sortable {
 }
 
 impl Sortable {
-    fn of(cell: Cell<'_>) -> Option<Sortable> {
+    pub(super) fn of(cell: Cell<'_>) -> Option<Sortable> {
         match cell {
             Cell::Integer(value) => Some(Sortable::Integer(value)),
             Cell::Date(value) => Some(Sortable::Date(value)),
@@ -94,10 +101,14 @@ pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
     };
     let columns = schema.columns().iter();
     columns
-        .map(|column| {
-            policy
-                .column(&column.name)
-                .map_or(Transform::Drop, |column| transform(&column.action))
+        .map(|column| match (&policy.laps, policy.column(&column.name)) {
+            (Some(laps), Some(stated)) if stated.name == laps.time => Transform::Pace {
+                event: laps.event.as_ref().and_then(|event| schema.position(event)),
+                collected: CollectedLaps::default(),
+                published: PublishedLaps::default(),
+            },
+            (_, Some(stated)) => transform(&stated.action),
+            (_, None) => Transform::Drop,
         })
         .collect()
 }
@@ -126,6 +137,7 @@ impl Transform {
         match self {
             Transform::Drop => None,
             Transform::Keep | Transform::Round { .. } => Some(kind),
+            Transform::Pace { .. } => Some(ColumnType::Number),
             Transform::Pseudonym { .. }
             | Transform::Band { .. }
             | Transform::SuppressRare { .. } => Some(ColumnType::Text),
@@ -134,10 +146,11 @@ impl Transform {
         }
     }
 
-    /// Takes in a cell in the first pass.
+    /// Takes in a cell in the first pass. `first_row` is the table's number of the batch's first row.
     pub(super) fn learn(
         &mut self,
         batch: &Batch,
+        first_row: u64,
         row: usize,
         position: usize,
         subject: SubjectNumber,
@@ -152,6 +165,16 @@ impl Transform {
             | Transform::Drop
             | Transform::Band { .. }
             | Transform::Round { .. } => {}
+            Transform::Pace {
+                event, collected, ..
+            } => {
+                let event = event.map_or_else(String::new, |position| {
+                    batch.column(position).cell(row).to_string()
+                });
+                if let Some(seconds) = cell.as_number() {
+                    collected.add(&event, subject, first_row + row as u64, seconds);
+                }
+            }
             Transform::Pseudonym { prefix, scope } => {
                 pseudonyms.note(prefix, &identity(batch, row, scope, Some(cell)));
             }
@@ -227,6 +250,7 @@ impl Transform {
     pub(super) fn apply(
         &self,
         batch: &Batch,
+        first_row: u64,
         position: usize,
         pseudonyms: &Pseudonyms,
     ) -> Result<Option<Values>, AnonymizationError> {
@@ -244,6 +268,10 @@ impl Transform {
         match self {
             Transform::Drop => Ok(None),
             Transform::Keep => Ok(Some(cells.clone())),
+            Transform::Pace { published, .. } => {
+                let ratio = |row| published.ratio(first_row + row as u64);
+                Ok(Some(Values::Number(rows.map(ratio).collect())))
+            }
             Transform::Pseudonym { prefix, scope } => {
                 text(&|row, cell| pseudonyms.of(prefix, &identity(batch, row, scope, Some(cell))))
             }

@@ -140,6 +140,35 @@ impl Values {
         cell.unwrap_or(Cell::Missing)
     }
 
+    /// The cells of these rows, in this order.
+    ///
+    /// # Panics
+    /// When there is no such row, as indexing a slice does.
+    pub fn take(&self, rows: &[usize]) -> Values {
+        fn taken<T: Clone>(cells: &[T], rows: &[usize]) -> Vec<T> {
+            rows.iter().map(|row| cells[*row].clone()).collect()
+        }
+        match self {
+            Values::Integer(cells) => Values::Integer(taken(cells, rows)),
+            Values::Number(cells) => Values::Number(taken(cells, rows)),
+            Values::Text(cells) => Values::Text(taken(cells, rows)),
+            Values::Boolean(cells) => Values::Boolean(taken(cells, rows)),
+            Values::Date(cells) => Values::Date(taken(cells, rows)),
+        }
+    }
+
+    /// Appends cells of the same type; of another type there is nothing to append.
+    fn append(&mut self, more: &Values) {
+        match (self, more) {
+            (Values::Integer(cells), Values::Integer(more)) => cells.extend_from_slice(more),
+            (Values::Number(cells), Values::Number(more)) => cells.extend_from_slice(more),
+            (Values::Text(cells), Values::Text(more)) => cells.extend_from_slice(more),
+            (Values::Boolean(cells), Values::Boolean(more)) => cells.extend_from_slice(more),
+            (Values::Date(cells), Values::Date(more)) => cells.extend_from_slice(more),
+            _ => {}
+        }
+    }
+
     /// The cells of the rows for which `keep` holds.
     pub fn filter(&self, keep: &[bool]) -> Values {
         fn kept<T: Clone>(cells: &[T], keep: &[bool]) -> Vec<T> {
@@ -196,6 +225,29 @@ impl Batch {
             columns,
             rows,
         })
+    }
+
+    /// All rows of batches of one schema; nothing for no batches.
+    ///
+    /// # Errors
+    /// [`TableError::Shape`] when their columns differ.
+    pub fn concatenate(batches: &[Batch]) -> Result<Option<Batch>, TableError> {
+        let Some((first, others)) = batches.split_first() else {
+            return Ok(None);
+        };
+        let mut columns = first.columns.clone();
+        for batch in others {
+            for (column, more) in columns.iter_mut().zip(&batch.columns) {
+                column.append(more);
+            }
+        }
+        let whole = Batch::new(Arc::clone(&first.schema), columns)?;
+        let rows: usize = batches.iter().map(Batch::rows).sum();
+        if whole.rows != rows {
+            let problem = "batches with columns of different types";
+            return Err(TableError::Shape(problem.to_owned()));
+        }
+        Ok(Some(whole))
     }
 
     pub fn schema(&self) -> &Arc<Schema> {

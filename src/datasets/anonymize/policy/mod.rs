@@ -1,5 +1,7 @@
 //! The policy: what happens to each column, written by the publisher and kept with the release.
 
+mod written;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -14,13 +16,39 @@ pub const POLICY_VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     /// k: every combination of quasi-identifiers in the release is shared by at least so many
-    /// subjects. 5 is in common use, 11 for public releases and wherever minors are in the data.
+    /// subjects. 5 is in common use, 11 for public releases; [`MINIMUM_FOR_MINORS`] at least, unless
+    /// the policy says that no minors are in the data.
     pub minimum_class_size: u64,
+    /// k as the policy states it.
+    pub stated_class_size: u64,
+    /// Whether children are among the subjects, where the policy says it.
+    pub minors: Option<bool>,
     /// The column that names the subject, so that k counts people and not rows.
     pub subject: String,
     pub small_classes: SmallClasses,
+    /// How lap times are protected, in a table of laps.
+    pub laps: Option<LapPolicy>,
     pub columns: Vec<ColumnPolicy>,
 }
+
+/// Lap times as pace cells: of each driver a fixed number of laps, in no order, around the pace that at
+/// least k drivers share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LapPolicy {
+    /// The column with the lap times. Published are shares of the event's median.
+    pub time: String,
+    /// The column that tells events apart, where the table has several.
+    pub event: Option<String>,
+    /// How many laps of each driver in each event are published.
+    pub quota: usize,
+    /// Standard deviation of the noise, as a share of the lap time.
+    pub noise: f64,
+    /// Which laps count as clean: shares of the event's median.
+    pub keep: (f64, f64),
+}
+
+/// k where minors are in the data, or where nobody says that there are none.
+pub const MINIMUM_FOR_MINORS: u64 = 11;
 
 /// What happens to subjects in a class of fewer than k.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -131,50 +159,6 @@ fn quoted(names: &[String]) -> String {
     names.join(", ")
 }
 
-/// The policy as it stands in the file, before its parts are known to belong together.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenPolicy {
-    version: u32,
-    minimum_class_size: u64,
-    subject: String,
-    #[serde(default)]
-    small_classes: SmallClasses,
-    #[serde(default)]
-    column: Vec<WrittenColumn>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenColumn {
-    name: String,
-    action: ActionName,
-    #[serde(default)]
-    quasi_identifier: bool,
-    #[serde(default)]
-    identity: bool,
-    unit: Option<String>,
-    description: Option<String>,
-    prefix: Option<String>,
-    scope: Option<Vec<String>>,
-    width: Option<f64>,
-    step: Option<f64>,
-    replacement: Option<String>,
-}
-
-#[derive(Deserialize, Clone, Copy, PartialEq)]
-#[serde(rename_all = "snake_case")]
-enum ActionName {
-    Keep,
-    Drop,
-    Pseudonym,
-    Band,
-    Round,
-    Shift,
-    Ordinal,
-    SuppressRare,
-}
-
 impl Policy {
     /// Reads a policy from TOML.
     ///
@@ -182,34 +166,7 @@ impl Policy {
     /// [`PolicyError`] for syntax, unknown keys, and actions whose settings are missing, foreign or
     /// out of range.
     pub fn parse(text: &str) -> Result<Policy, PolicyError> {
-        let written: WrittenPolicy = toml::from_str(text)?;
-        if written.version != POLICY_VERSION {
-            return Err(PolicyError::Version {
-                found: written.version,
-            });
-        }
-        if written.minimum_class_size < 2 {
-            return Err(PolicyError::Field {
-                field: "minimum_class_size",
-                problem: "must be at least 2: a class of one singles a person out",
-            });
-        }
-        let mut names = BTreeSet::new();
-        let mut columns = Vec::with_capacity(written.column.len());
-        for column in written.column {
-            if !names.insert(column.name.clone()) {
-                return Err(PolicyError::Twice(column.name));
-            }
-            columns.push(column.checked()?);
-        }
-        let policy = Policy {
-            minimum_class_size: written.minimum_class_size,
-            subject: written.subject,
-            small_classes: written.small_classes,
-            columns,
-        };
-        policy.check_subject()?;
-        Ok(policy)
+        written::WrittenPolicy::parse(text)?.checked()
     }
 
     /// The policy of a column.
@@ -237,6 +194,39 @@ impl Policy {
             column: self.subject.clone(),
             problem: problem.to_owned(),
         })
+    }
+
+    fn check_laps(&self) -> Result<(), PolicyError> {
+        let Some(laps) = &self.laps else {
+            return Ok(());
+        };
+        let refuse = |column: &str, problem: &str| {
+            Err(PolicyError::Column {
+                column: column.to_owned(),
+                problem: problem.to_owned(),
+            })
+        };
+        match self.column(&laps.time).map(|column| &column.action) {
+            Some(Action::Keep) => {}
+            Some(_) => {
+                return refuse(
+                    &laps.time,
+                    "[laps] publishes its values anew; give it the action \"keep\"",
+                );
+            }
+            None => {
+                return refuse(
+                    &laps.time,
+                    "[laps] names it and no [[column]] does; add one",
+                );
+            }
+        }
+        match &laps.event {
+            Some(event) if self.column(event).is_none() => {
+                refuse(event, "[laps] names it and no [[column]] does; add one")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Checks the policy against the columns of a table: every column is named, every name exists,
@@ -305,84 +295,5 @@ impl Action {
             Action::Pseudonym { scope, .. } | Action::Shift { scope } => scope,
             _ => &[],
         }
-    }
-}
-
-impl WrittenColumn {
-    fn checked(self) -> Result<ColumnPolicy, PolicyError> {
-        let name = self.name;
-        let refuse = |problem: String| PolicyError::Column {
-            column: name.clone(),
-            problem,
-        };
-        use ActionName as A;
-        let settings = [
-            ("prefix", self.prefix.is_some(), &[A::Pseudonym][..]),
-            ("scope", self.scope.is_some(), &[A::Pseudonym, A::Shift]),
-            ("width", self.width.is_some(), &[A::Band]),
-            ("step", self.step.is_some(), &[A::Round]),
-            (
-                "replacement",
-                self.replacement.is_some(),
-                &[A::SuppressRare],
-            ),
-        ];
-        for (setting, given, actions) in settings {
-            if given && !actions.contains(&self.action) {
-                return Err(refuse(format!(
-                    "{setting} does not belong to this action; remove it"
-                )));
-            }
-        }
-        let positive = |setting: &str, value: Option<f64>| match value {
-            Some(value) if value.is_finite() && value > 0.0 => Ok(value),
-            Some(_) => Err(refuse(format!("{setting} must be greater than zero"))),
-            None => Err(refuse(format!("{setting} is missing"))),
-        };
-        if self.identity && self.action != A::Drop {
-            let problem = "an identity is never published; give it the action \"drop\"";
-            return Err(refuse(problem.to_owned()));
-        }
-        let scope = self.scope.unwrap_or_default();
-        let action = match self.action {
-            A::Keep => Action::Keep,
-            A::Drop if self.quasi_identifier => {
-                let problem = "a dropped column is no quasi-identifier; remove quasi_identifier";
-                return Err(refuse(problem.to_owned()));
-            }
-            A::Drop => Action::Drop,
-            A::Pseudonym => match self.prefix {
-                Some(prefix)
-                    if (1..=8).contains(&prefix.len())
-                        && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
-                {
-                    Action::Pseudonym { prefix, scope }
-                }
-                _ => {
-                    let problem = "a pseudonym needs a prefix of 1 to 8 letters or digits, one for \
-                                   each kind of thing, such as prefix = \"D\" for drivers";
-                    return Err(refuse(problem.to_owned()));
-                }
-            },
-            A::Band => Action::Band {
-                width: positive("width", self.width)?,
-            },
-            A::Round => Action::Round {
-                step: positive("step", self.step)?,
-            },
-            A::Shift => Action::Shift { scope },
-            A::Ordinal => Action::Ordinal,
-            A::SuppressRare => Action::SuppressRare {
-                replacement: self.replacement.unwrap_or_else(|| "other".to_owned()),
-            },
-        };
-        Ok(ColumnPolicy {
-            name,
-            action,
-            quasi_identifier: self.quasi_identifier,
-            identity: self.identity,
-            unit: self.unit,
-            description: self.description,
-        })
     }
 }

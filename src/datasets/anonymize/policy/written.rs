@@ -1,0 +1,230 @@
+//! The policy as it stands in the file, before its parts are known to belong together.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::{
+    Action, ColumnPolicy, LapPolicy, MINIMUM_FOR_MINORS, POLICY_VERSION, Policy, PolicyError,
+    SmallClasses,
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenPolicy {
+    version: u32,
+    minimum_class_size: u64,
+    /// Whether children are among the subjects; unsaid is treated as yes.
+    minors: Option<bool>,
+    subject: String,
+    #[serde(default)]
+    small_classes: SmallClasses,
+    laps: Option<WrittenLaps>,
+    #[serde(default)]
+    column: Vec<WrittenColumn>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenColumn {
+    name: String,
+    action: ActionName,
+    #[serde(default)]
+    quasi_identifier: bool,
+    #[serde(default)]
+    identity: bool,
+    unit: Option<String>,
+    description: Option<String>,
+    prefix: Option<String>,
+    scope: Option<Vec<String>>,
+    width: Option<f64>,
+    step: Option<f64>,
+    replacement: Option<String>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq)]
+#[serde(rename_all = "snake_case")]
+enum ActionName {
+    Keep,
+    Drop,
+    Pseudonym,
+    Band,
+    Round,
+    Shift,
+    Ordinal,
+    SuppressRare,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenLaps {
+    time: String,
+    event: Option<String>,
+    #[serde(default = "default_quota")]
+    quota: usize,
+    #[serde(default = "default_noise")]
+    noise: f64,
+    #[serde(default = "default_keep")]
+    keep: [f64; 2],
+}
+
+fn default_quota() -> usize {
+    15
+}
+
+fn default_noise() -> f64 {
+    0.005
+}
+
+fn default_keep() -> [f64; 2] {
+    [0.9, 1.08]
+}
+
+impl WrittenPolicy {
+    pub(super) fn parse(text: &str) -> Result<WrittenPolicy, PolicyError> {
+        Ok(toml::from_str(text)?)
+    }
+
+    pub(super) fn checked(self) -> Result<Policy, PolicyError> {
+        if self.version != POLICY_VERSION {
+            return Err(PolicyError::Version {
+                found: self.version,
+            });
+        }
+        if self.minimum_class_size < 2 {
+            return Err(PolicyError::Field {
+                field: "minimum_class_size",
+                problem: "must be at least 2: a class of one singles a person out",
+            });
+        }
+        let mut names = BTreeSet::new();
+        let mut columns = Vec::with_capacity(self.column.len());
+        for column in self.column {
+            if !names.insert(column.name.clone()) {
+                return Err(PolicyError::Twice(column.name));
+            }
+            columns.push(column.checked()?);
+        }
+        let least = match self.minors {
+            Some(false) => 0,
+            Some(true) | None => MINIMUM_FOR_MINORS,
+        };
+        let policy = Policy {
+            minimum_class_size: self.minimum_class_size.max(least),
+            stated_class_size: self.minimum_class_size,
+            minors: self.minors,
+            subject: self.subject,
+            small_classes: self.small_classes,
+            laps: self.laps.map(WrittenLaps::checked).transpose()?,
+            columns,
+        };
+        policy.check_subject()?;
+        policy.check_laps()?;
+        Ok(policy)
+    }
+}
+
+impl WrittenLaps {
+    fn checked(self) -> Result<LapPolicy, PolicyError> {
+        let refuse = |field, problem| Err(PolicyError::Field { field, problem });
+        let [least, most] = self.keep;
+        if self.quota < 3 {
+            return refuse("laps.quota", "must be at least 3 laps");
+        }
+        if !(self.noise.is_finite() && (0.0..=0.1).contains(&self.noise)) {
+            return refuse("laps.noise", "is a share of the lap time from 0 to 0.1");
+        }
+        if !(least.is_finite() && most.is_finite() && 0.0 < least && least < 1.0 && 1.0 < most) {
+            return refuse(
+                "laps.keep",
+                "is a range of shares of the median around 1, such as [0.9, 1.08]",
+            );
+        }
+        Ok(LapPolicy {
+            time: self.time,
+            event: self.event,
+            quota: self.quota,
+            noise: self.noise,
+            keep: (least, most),
+        })
+    }
+}
+
+impl WrittenColumn {
+    fn checked(self) -> Result<ColumnPolicy, PolicyError> {
+        let name = self.name;
+        let refuse = |problem: String| PolicyError::Column {
+            column: name.clone(),
+            problem,
+        };
+        use ActionName as A;
+        let settings = [
+            ("prefix", self.prefix.is_some(), &[A::Pseudonym][..]),
+            ("scope", self.scope.is_some(), &[A::Pseudonym, A::Shift]),
+            ("width", self.width.is_some(), &[A::Band]),
+            ("step", self.step.is_some(), &[A::Round]),
+            (
+                "replacement",
+                self.replacement.is_some(),
+                &[A::SuppressRare],
+            ),
+        ];
+        for (setting, given, actions) in settings {
+            if given && !actions.contains(&self.action) {
+                return Err(refuse(format!(
+                    "{setting} does not belong to this action; remove it"
+                )));
+            }
+        }
+        let positive = |setting: &str, value: Option<f64>| match value {
+            Some(value) if value.is_finite() && value > 0.0 => Ok(value),
+            Some(_) => Err(refuse(format!("{setting} must be greater than zero"))),
+            None => Err(refuse(format!("{setting} is missing"))),
+        };
+        if self.identity && self.action != A::Drop {
+            let problem = "an identity is never published; give it the action \"drop\"";
+            return Err(refuse(problem.to_owned()));
+        }
+        let scope = self.scope.unwrap_or_default();
+        let action = match self.action {
+            A::Keep => Action::Keep,
+            A::Drop if self.quasi_identifier => {
+                let problem = "a dropped column is no quasi-identifier; remove quasi_identifier";
+                return Err(refuse(problem.to_owned()));
+            }
+            A::Drop => Action::Drop,
+            A::Pseudonym => match self.prefix {
+                Some(prefix)
+                    if (1..=8).contains(&prefix.len())
+                        && prefix.bytes().all(|byte| byte.is_ascii_alphanumeric()) =>
+                {
+                    Action::Pseudonym { prefix, scope }
+                }
+                _ => {
+                    let problem = "a pseudonym needs a prefix of 1 to 8 letters or digits, one for \
+                                   each kind of thing, such as prefix = \"D\" for drivers";
+                    return Err(refuse(problem.to_owned()));
+                }
+            },
+            A::Band => Action::Band {
+                width: positive("width", self.width)?,
+            },
+            A::Round => Action::Round {
+                step: positive("step", self.step)?,
+            },
+            A::Shift => Action::Shift { scope },
+            A::Ordinal => Action::Ordinal,
+            A::SuppressRare => Action::SuppressRare {
+                replacement: self.replacement.unwrap_or_else(|| "other".to_owned()),
+            },
+        };
+        Ok(ColumnPolicy {
+            name,
+            action,
+            quasi_identifier: self.quasi_identifier,
+            identity: self.identity,
+            unit: self.unit,
+            description: self.description,
+        })
+    }
+}
