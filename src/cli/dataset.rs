@@ -274,7 +274,9 @@ fn print_report(report: &AnonymizationReport, gates: &GateReport) -> anyhow::Res
             let (outcome, reason) = match &gate.outcome {
                 Outcome::Passed => ("passed", String::new()),
                 Outcome::Failed { reason } => ("FAILED", reason.clone()),
-                Outcome::NotMeasured { reason } => ("not measured", reason.clone()),
+                Outcome::Warning { reason } => ("warning", reason.clone()),
+                Outcome::NotApplicable { reason } => ("not applicable", reason.clone()),
+                Outcome::NotMeasured { reason } => ("NOT MEASURED", reason.clone()),
             };
             [gate.name.clone(), outcome.to_owned(), reason]
         })

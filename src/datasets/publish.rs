@@ -222,8 +222,10 @@ fn failures(report: &GateReport) -> String {
         .gates
         .iter()
         .filter_map(|gate| match &gate.outcome {
-            gate::Outcome::Failed { reason } => Some(format!("{}: {reason}", gate.name)),
-            gate::Outcome::Passed | gate::Outcome::NotMeasured { .. } => None,
+            gate::Outcome::Failed { reason } | gate::Outcome::NotMeasured { reason } => {
+                Some(format!("{}: {reason}", gate.name))
+            }
+            _ => None,
         })
         .collect();
     failed.join("; ")

@@ -460,9 +460,10 @@ on_both_databases!(
     |app| async move {
         let organizer = app.account(Role::Organizer).await;
         let laps: String = (0..400).fold("driver,seconds\n".to_owned(), |csv, row| {
-            format!("{csv}Driver {},{}.5\n", row % 20, 40 + row % 30)
+            format!("{csv}Driver {},{}.5\n", row % 20, 40 + row / 20)
         });
-        let policy = "version = 1\nminimum_class_size = 5\nsubject = \"driver\"\n\
+        let policy = "version = 1\nminimum_class_size = 5\nminors = false\n\
+                      subject = \"driver\"\n\
                       [[column]]\nname = \"driver\"\naction = \"pseudonym\"\nprefix = \"D\"\n\
                       [[column]]\nname = \"seconds\"\naction = \"keep\"\n";
         let split = "targets = [\"seconds\"]\nseed = 987654321\ntest = { fraction = 0.25 }\n\

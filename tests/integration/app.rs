@@ -323,7 +323,7 @@ impl TestApp {
         Api { app: self, token }
     }
 
-    /// Publishes a small dataset: 24 drivers with 20 laps each, under k = 5.
+    /// Publishes a small dataset: 24 drivers who all drive the same 20 laps, under k = 11.
     pub async fn publish_sample_dataset(&self, owner: &Account, slug: &str) -> Published {
         let folder = tempfile::tempdir().unwrap();
         let table = folder.path().join("laps.csv");
@@ -610,7 +610,8 @@ pub fn sample_draft(now: DateTime<Utc>) -> ChallengeDraft {
 
 const SAMPLE_POLICY: &str = r#"
 version = 1
-minimum_class_size = 5
+minimum_class_size = 11
+minors = true
 subject = "driver"
 
 [[column]]
@@ -637,7 +638,7 @@ fn sample_laps() -> String {
     let mut csv = "driver,age,lap,seconds\n".to_owned();
     for driver in 0..24_u32 {
         for lap in 1..=20_u32 {
-            let seconds = 50.0 + f64::from((driver * 7 + lap * 13) % 40) / 20.0;
+            let seconds = 50.0 + f64::from(lap * 13 % 40) / 20.0;
             let age = 14 + driver % 4;
             csv += &format!("Driver Number{driver:02},{age},{lap},{seconds:.3}\n");
         }

@@ -16,7 +16,7 @@ const LAPS: &str = "driver,club,lap,seconds\n";
 fn laps() -> String {
     (0..120).fold(LAPS.to_owned(), |csv, row| {
         let (driver, lap) = (row / 10, row % 10);
-        let seconds = 50.0 + f64::from(row * 13 % 40) / 20.0;
+        let seconds = 50.0 + f64::from(lap * 13 % 40) / 20.0;
         format!(
             "{csv}Racer Number{driver:02},Club {},{lap},{seconds:.2}\n",
             driver % 2
@@ -24,7 +24,7 @@ fn laps() -> String {
     })
 }
 
-const POLICY: &str = "version = 1\nminimum_class_size = 3\nsubject = \"driver\"\n\n\
+const POLICY: &str = "version = 1\nminimum_class_size = 3\nminors = false\nsubject = \"driver\"\n\n\
     [[column]]\nname = \"driver\"\naction = \"pseudonym\"\nprefix = \"D\"\n\n\
     [[column]]\nname = \"club\"\naction = \"ordinal\"\nquasi_identifier = true\n\n\
     [[column]]\nname = \"lap\"\naction = \"keep\"\n\n\

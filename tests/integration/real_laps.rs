@@ -83,7 +83,7 @@ async fn a_baseline_of_scikit_learn_has_the_score_that_scikit_learn_gives_it() {
         ],
     );
     assert!(
-        published.contains("34498 of 34498 rows of 116 subjects"),
+        published.contains("of 34498 rows of 116 subjects"),
         "{published}"
     );
     succeed(
@@ -126,7 +126,7 @@ async fn a_baseline_of_scikit_learn_has_the_score_that_scikit_learn_gives_it() {
         &at("predictions.csv"),
     ]);
     assert!(model.contains("Ridge"), "{model}");
-    let challenge = format!("{address}/api/v1/challenges/next-stint");
+    let challenge = format!("{address}/api/v1/challenges/held-out-laps");
     let joined = client
         .post(format!("{challenge}/membership"))
         .bearer_auth(token)

@@ -107,7 +107,8 @@ async fn prepare(state: &State, folder: &Path) -> anyhow::Result<()> {
     let mut access = Access::load(folder, state.config.public_url())?;
     let people = people::register(state, &mut access).await?;
     let organizer = people::of(&people, "demo-organizer")?;
-    let season = championship::publish(state, folder, &organizer.user).await?;
+    let admin = people::of(&people, "demo-admin")?;
+    let season = championship::publish(state, folder, &organizer.user, &admin.user).await?;
     let slugs = challenges::post(state, &organizer.user, &season).await?;
     submit_baselines(state, &people).await?;
     let waiting = Progress::begin("Publishing the talent board", 0)?;

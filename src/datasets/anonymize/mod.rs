@@ -15,6 +15,7 @@
 //!
 //! Start reading at [`policy`].
 
+pub mod attacks;
 mod classes;
 pub mod gate;
 mod laps;
@@ -34,7 +35,7 @@ use super::tables::{Batch, Column, Role, Schema, Table, TableError, Values};
 use classes::{Classes, Resolution};
 use laps::PublishedLaps;
 use pace_cells::PaceCellsError;
-use policy::{Action, Policy, PolicyError, SmallClasses};
+use policy::{Action, MINIMUM_FOR_MINORS, Policy, PolicyError, SmallClasses};
 use pseudonyms::{Pseudonyms, push_part};
 use reordering::Reordering;
 use transforms::{SubjectNumber, Transform};
@@ -44,6 +45,9 @@ pub use pseudonyms::ReleaseKey;
 
 /// What stands in a text column for a quasi-identifier that is not shown.
 pub const HIDDEN: &str = "*";
+
+/// Years from which a subject is no minor.
+const ADULT_AGE: f64 = 18.0;
 
 /// A table that cannot be anonymized under its policy.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +75,12 @@ pub enum AnonymizationError {
          published; lower the quota, widen `keep`, or publish more drivers together"
     )]
     NoLaps { quota: usize, cell_size: u64 },
+
+    #[error(
+        "row {row}: the \"{column}\" is below {ADULT_AGE}, and the policy says `minors = false`; say \
+         `minors = true`, and at least {MINIMUM_FOR_MINORS} subjects will look alike"
+    )]
+    Minors { row: u64, column: String },
 
     #[error("[laps]: {0}")]
     PaceCells(#[from] PaceCellsError),
@@ -194,6 +204,7 @@ impl<'a> Anonymization<'a> {
                 if subject.is_missing() {
                     continue;
                 }
+                self.check_ages(&batch, first_row, row)?;
                 let next = numbers.len() as SubjectNumber;
                 let subject = *numbers.entry(subject.to_string()).or_insert(next);
                 for (position, transform) in self.transforms.iter_mut().enumerate() {
@@ -221,6 +232,33 @@ impl<'a> Anonymization<'a> {
             transform.settle(self.policy.minimum_class_size);
         }
         Ok(numbers)
+    }
+
+    /// A policy that says that there are no minors is held to it.
+    fn check_ages(
+        &self,
+        batch: &Batch,
+        first_row: u64,
+        row: usize,
+    ) -> Result<(), AnonymizationError> {
+        if self.policy.minors != Some(false) {
+            return Ok(());
+        }
+        for (column, values) in batch.schema().columns().iter().zip(batch.columns()) {
+            let is_age = column.name.eq_ignore_ascii_case("age");
+            if is_age
+                && values
+                    .cell(row)
+                    .as_number()
+                    .is_some_and(|age| age < ADULT_AGE)
+            {
+                return Err(AnonymizationError::Minors {
+                    row: first_row + row as u64 + 1,
+                    column: column.name.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Makes the published laps, where the policy has lap times.

@@ -294,6 +294,8 @@ impl From<&Gate> for GateLine {
             ),
             (Outcome::Passed, None) => ("Passed", "gain", format!("{bound} {threshold} wanted")),
             (Outcome::Failed { reason }, _) => ("Failed", "fault", reason.clone()),
+            (Outcome::Warning { reason }, _) => ("Told", "slow", reason.clone()),
+            (Outcome::NotApplicable { reason }, _) => ("Does not apply", "", reason.clone()),
             (Outcome::NotMeasured { reason }, _) => (
                 "Not measured yet",
                 "slow",

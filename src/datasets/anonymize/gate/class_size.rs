@@ -62,7 +62,7 @@ impl<'a> ClassCounter<'a> {
             let reason = "the release names no subjects, so those of a class cannot be counted in it; \
                           they were counted when it was written";
             return gate(
-                Outcome::NotMeasured {
+                Outcome::NotApplicable {
                     reason: reason.to_owned(),
                 },
                 None,

@@ -54,7 +54,10 @@ impl Events {
             _ => None,
         };
         Events {
-            columns: names.iter().flat_map(|name| original.position(name)).collect(),
+            columns: names
+                .iter()
+                .flat_map(|name| original.position(name))
+                .collect(),
             numbers: HashMap::new(),
             published,
             units: HashMap::new(),
@@ -109,6 +112,11 @@ impl Events {
             let places = (1_u64..).map(|place| place.to_string());
             *numbers = places.zip(order.values().copied()).collect();
         }
+    }
+
+    /// Whether some pseudonym is seen in several.
+    pub(super) fn are_spanned(&self) -> bool {
+        self.units.values().any(|(_, event)| event.is_none())
     }
 
     /// The event of a row of the original.

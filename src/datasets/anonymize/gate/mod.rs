@@ -1,15 +1,21 @@
 //! The gate: what can be shown to be wrong with a release before anybody else can show it.
 //!
 //! It reads the written release, not the code's intentions, and knows the original only to search for
-//! it. Two gates are measured here; the attacks (linkage, across releases, attribute inference) and
-//! the utility are listed as not measured, so that nobody takes silence for safety.
+//! it. Two gates search: for names left in the bytes, and for classes that are too small. The others
+//! attack the release as somebody would who wants to know, and count how often that succeeds.
+//! Utility is measured beside them: it refuses nothing, but the organizer is told what was lost.
 
 mod class_size;
+mod events;
 mod hidden;
+mod laps;
+mod sequences;
 mod tokens;
 
 use serde::{Deserialize, Serialize};
 
+use super::attacks::LinkageResult;
+use super::attacks::utility::PaceRanking;
 use super::policy::{Policy, PolicyError};
 use super::pseudonyms::ReleaseKey;
 use crate::datasets::tables::{Table, TableError};
@@ -21,6 +27,42 @@ use tokens::Search;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateReport {
     pub gates: Vec<Gate>,
+    /// The figures behind them.
+    #[serde(default)]
+    pub attacks: Attacks,
+}
+
+/// What the attacks found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Attacks {
+    /// Whether a part of the release was attacked, because the whole is too large.
+    pub sampled: bool,
+    /// Whose laps are these, for somebody with the public results?
+    pub linkage: Vec<ColumnAttack>,
+    /// Is this the driver of the other event?
+    pub cross_release: Vec<ColumnAttack>,
+    /// What is left of the pace ranking, where there is one.
+    pub pace_ranking: Option<PaceRanking>,
+}
+
+/// An attack with one column's numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnAttack {
+    pub column: String,
+    /// Whether the attacker used all events together, since one pseudonym spans them.
+    pub over_events: bool,
+    pub result: LinkageResult,
+}
+
+impl Attacks {
+    /// The one that succeeds most beyond guessing.
+    fn worst<'a>(&self, attacks: &'a [ColumnAttack]) -> Option<&'a ColumnAttack> {
+        let beyond = |attack: &ColumnAttack| attack.result.upper95 - attack.result.chance;
+        attacks
+            .iter()
+            .max_by(|a, b| beyond(a).total_cmp(&beyond(b)))
+    }
 }
 
 /// One promise, and whether the release keeps it.
@@ -41,6 +83,14 @@ pub enum Outcome {
     Failed {
         reason: String,
     },
+    /// Not as good as it should be, and no harm to a subject.
+    Warning {
+        reason: String,
+    },
+    /// The release has nothing that the gate is about.
+    NotApplicable {
+        reason: String,
+    },
     /// Nothing was shown, neither way.
     NotMeasured {
         reason: String,
@@ -48,10 +98,15 @@ pub enum Outcome {
 }
 
 impl GateReport {
-    /// Whether the release must not be published: some gate failed.
+    /// Whether the release must not be published: some gate failed, or could not be measured.
     pub fn refuses(&self) -> bool {
-        let failed = |gate: &Gate| matches!(gate.outcome, Outcome::Failed { .. });
-        self.gates.iter().any(failed)
+        let refuses = |gate: &Gate| {
+            matches!(
+                gate.outcome,
+                Outcome::Failed { .. } | Outcome::NotMeasured { .. }
+            )
+        };
+        self.gates.iter().any(refuses)
     }
 
     /// The gate of that name.
@@ -88,36 +143,17 @@ pub fn measure(
         search.read(&batch);
         counter.read(&batch);
     }
-    let k = policy.minimum_class_size as f64;
-    let not_measured = |name: &str, threshold: f64, reason: &str| Gate {
-        name: name.to_owned(),
-        outcome: Outcome::NotMeasured {
-            reason: reason.to_owned(),
-        },
-        measured: None,
-        threshold,
-    };
-    let chance = 1.0 / hidden.subjects.len().max(1) as f64;
-    Ok(GateReport {
-        gates: vec![
-            not_measured(
-                "linkage",
-                1.0 / k + 0.05,
-                "no attack with public race results was run",
-            ),
-            not_measured(
-                "cross_release",
-                chance + 0.05,
-                "no attack across releases was run",
-            ),
-            counter.gate(k),
-            not_measured("attribute_inference", 0.1, "no inference attack was run"),
-            search.gate(),
-            not_measured(
-                "utility",
-                0.9,
-                "the pace ranking was not compared with the original",
-            ),
-        ],
-    })
+    let sequences = sequences::gather(original, release, policy, &hidden)?;
+    let mut attacks = Attacks::default();
+    let subjects = hidden.subjects.len();
+    let [linkage, cross_release, utility] =
+        laps::gates(&sequences, policy, key, subjects, &mut attacks);
+    let gates = vec![
+        linkage,
+        cross_release,
+        counter.gate(policy.minimum_class_size as f64),
+        search.gate(),
+        utility,
+    ];
+    Ok(GateReport { gates, attacks })
 }

@@ -30,6 +30,8 @@ pub(super) struct Sequences {
     pub(super) columns: Vec<ColumnSequences>,
     /// Whether there was more than is gathered.
     pub(super) sampled: bool,
+    /// Whether a pseudonym spans several events.
+    pub(super) spans_events: bool,
 }
 
 type Gathered = BTreeMap<(u32, SubjectNumber), Vec<f64>>;
@@ -46,6 +48,7 @@ pub(super) fn gather(
     let nothing = Sequences {
         columns: Vec::new(),
         sampled: false,
+        spans_events: false,
     };
     let Some(unit) = release.schema().position(&policy.subject) else {
         return Ok(nothing);
@@ -106,15 +109,15 @@ pub(super) fn gather(
             })
             .collect(),
         sampled,
+        spans_events: hidden.events.are_spanned(),
     })
 }
 
 /// The numeric columns of both sides that are no quasi-identifiers: lap times first, since public results
 /// hold those. Their names and their positions on both sides.
 fn columns(original: &Schema, release: &Schema, policy: &Policy) -> Vec<(String, usize, usize)> {
-    let is_number = |column: &Column| {
-        matches!(column.kind, ColumnType::Number | ColumnType::Integer)
-    };
+    let is_number =
+        |column: &Column| matches!(column.kind, ColumnType::Number | ColumnType::Integer);
     let lap_time = policy.laps.as_ref().map(|laps| laps.time.as_str());
     let mut found = Vec::new();
     for (after, column) in release.columns().iter().enumerate() {
