@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::publish::ReleaseReport;
+use super::publish::{Identities, ReleaseReport};
 use super::summary::TableSummary;
 use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
@@ -80,10 +80,34 @@ pub struct DatasetDetail {
     pub report: ReleaseReport,
     /// When it was published.
     pub published_at: DateTime<Utc>,
+    /// Why it was published although gates fail, where it was.
+    pub overridden: Option<Overridden>,
+    /// What became of the identities behind its pseudonyms.
+    pub identities: Identities,
     /// Its files.
     pub files: Vec<ReleaseFile>,
     /// Every version with its date, newest first.
     pub versions: Vec<(i32, DateTime<Utc>)>,
+}
+
+/// An admin's decision to publish although gates fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overridden {
+    /// The admin.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl DatasetDetail {
+    /// Each table of the release once, under its name: the formats that hold it have the same rows.
+    pub fn tables(&self) -> Vec<(String, TableSummary)> {
+        let csv = self.files.iter().filter_map(|file| {
+            let name = file.path.strip_suffix(".csv")?;
+            Some((name.to_owned(), file.summary.clone()))
+        });
+        csv.collect()
+    }
 }
 
 /// Which datasets a list is of.
@@ -213,7 +237,16 @@ pub fn find_release(
     release_id: i64,
 ) -> Result<Option<DatasetDetail>, DatabaseError> {
     type Texts = (i64, String, String, String, String, String, String);
-    type Release = (i32, String, String, Json<ReleaseReport>, NaiveDateTime);
+    type Release = (
+        i32,
+        String,
+        String,
+        Json<ReleaseReport>,
+        NaiveDateTime,
+        Option<String>,
+        Option<i64>,
+        Identities,
+    );
     let found: Option<(Texts, Release)> = releases::table
         .inner_join(datasets::table.inner_join(users::table))
         .filter(releases::id.eq(release_id))
@@ -233,6 +266,9 @@ pub fn find_release(
                 releases::policy,
                 releases::report,
                 releases::published_at,
+                releases::override_reason,
+                releases::overridden_by,
+                releases::identities,
             ),
         ))
         .first(connection)
@@ -241,7 +277,17 @@ pub fn find_release(
         return Ok(None);
     };
     let (id, slug, title, summary, card, licence, owner) = texts;
-    let (version, notes, policy, report, published_at) = release;
+    let (version, notes, policy, report, published_at, reason, admin, identities) = release;
+    let overridden = match (reason, admin) {
+        (Some(reason), Some(admin)) => Some(Overridden {
+            by: users::table
+                .find(admin)
+                .select(users::username)
+                .first(connection)?,
+            reason,
+        }),
+        _ => None,
+    };
     let files: Vec<FileRow> = release_files::table
         .filter(release_files::release_id.eq(release_id))
         .order(release_files::id)
@@ -265,6 +311,8 @@ pub fn find_release(
         policy,
         report: report.0,
         published_at: published_at.and_utc(),
+        overridden,
+        identities,
         files: files.into_iter().map(ReleaseFile::from).collect(),
         versions: versions
             .into_iter()

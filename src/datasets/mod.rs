@@ -9,6 +9,7 @@
 
 pub mod anonymize;
 pub mod catalogue;
+pub mod comparison;
 pub mod publish;
 pub mod readers;
 pub mod simulator;
