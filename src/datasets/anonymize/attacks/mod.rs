@@ -1,20 +1,22 @@
 //! Attacks: what somebody who wants to know could find out from a release, tried before they do.
 //!
 //! Each attack knows the truth only to count its hits, and reports a success rate beside what guessing
-//! reaches: [`linkage`] with public results, [`cross_release`] between two releases or sessions;
-//! [`utility`] is what the protection
+//! reaches: [`linkage`] with public results, [`cross_release`] between two releases or sessions,
+//! [`singling_out`] and [`attribute_inference`] of a table's rows; [`utility`] is what the protection
 //! cost. All are deterministic under a seed and bounded in time: of large releases a sample is attacked.
 //!
 //! Pure: values in, values out. Start reading at [`linkage`].
 
 use serde::{Deserialize, Serialize};
 
+pub mod attribute_inference;
 pub mod cross_release;
 mod features;
 pub mod intervals;
 pub mod linkage;
 #[cfg(test)]
 mod real_laps;
+pub mod singling_out;
 pub mod utility;
 
 pub use features::Feature;
@@ -48,6 +50,45 @@ impl AttackColumn {
             AttackColumn::Numbers(numbers) => numbers.len(),
         }
     }
+}
+
+/// Checks that a table has those columns, all of so many rows.
+fn check_columns<'a>(
+    table: &'static str,
+    columns: impl Iterator<Item = &'a AttackColumn>,
+    expected: impl Iterator<Item = &'a AttackColumn>,
+    rows: usize,
+) -> Result<(), AttackError> {
+    if rows == 0 {
+        return Err(AttackError::NoRows { table });
+    }
+    let kind = |column: Option<&AttackColumn>| match column {
+        Some(AttackColumn::Categories(_)) => "categories",
+        Some(AttackColumn::Numbers(_)) => "numbers",
+        None => "no column",
+    };
+    let (mut columns, mut expected) = (columns, expected);
+    for column in 0.. {
+        let refuse = |found: String, expected: String| AttackError::Columns {
+            table,
+            column,
+            found,
+            expected,
+        };
+        let (found, expected) = (columns.next(), expected.next());
+        if kind(found) != kind(expected) {
+            return Err(refuse(kind(found).into(), kind(expected).into()));
+        }
+        match found {
+            None => break,
+            Some(found) if found.rows() != rows => {
+                let counted = |rows: usize| format!("{rows} rows");
+                return Err(refuse(counted(found.rows()), counted(rows)));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// How a distance between all pairs becomes links.
@@ -101,7 +142,7 @@ pub enum AttackError {
     NoRows { table: &'static str },
 
     #[error(
-        "column {column} of the {table} does not fit: it has {found}, {expected} were expected; give \
+        "column {column} (from 0) of the {table} does not fit: it has {found}, {expected} were expected; give \
          all tables the same columns in the same order, with equally many rows in each"
     )]
     Columns {
