@@ -251,23 +251,15 @@ mod tests {
         (known, AttackColumn::Categories(weights))
     }
 
+    fn view((known, secret): &(Vec<AttackColumn>, AttackColumn)) -> SecretTable<'_> {
+        SecretTable { known, secret }
+    }
+
     fn attack(law: bool, released: Option<&(Vec<AttackColumn>, AttackColumn)>) -> InferenceResult {
         let (inside, outside) = (people(600, 1, law), people(600, 2, law));
-        let table =
-            |table: &(Vec<AttackColumn>, AttackColumn)| -> (Vec<AttackColumn>, AttackColumn) {
-                table.clone()
-            };
-        let (released, inside, outside) = (
-            table(released.unwrap_or(&inside)),
-            table(&inside),
-            table(&outside),
-        );
-        let view = |table| -> SecretTable<'_> {
-            let (known, secret): &(Vec<AttackColumn>, AttackColumn) = table;
-            SecretTable { known, secret }
-        };
+        let released = released.unwrap_or(&inside);
         let settings = InferenceSettings::default();
-        infer(view(&released), view(&inside), view(&outside), &settings).unwrap()
+        infer(view(released), view(&inside), view(&outside), &settings).unwrap()
     }
 
     #[test]
@@ -372,5 +364,70 @@ mod tests {
         };
         let refused = infer(empty, table, table, &settings).unwrap_err();
         assert_eq!(refused, AttackError::NoRows { table: "release" });
+    }
+
+    /// What Anonymeter found, written by tests/oracle/make_anonymeter_oracle.py.
+    #[derive(Deserialize)]
+    struct Oracle {
+        cases: Vec<OracleCase>,
+        tables: BTreeMap<String, OracleTable>,
+    }
+
+    #[derive(Deserialize)]
+    struct OracleCase {
+        secret: String,
+        attack: u32,
+        control: u32,
+        risk: f64,
+        interval: (f64, f64),
+    }
+
+    #[derive(Deserialize)]
+    struct OracleTable {
+        age: Vec<f64>,
+        weight: Vec<f64>,
+        class: Vec<u32>,
+        engine: Vec<u32>,
+        pace: Vec<f64>,
+    }
+
+    #[test]
+    fn anonymeter_finds_the_same() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/anonymeter.json");
+        let oracle: Oracle = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        for case in oracle.cases {
+            let columns = |name: &str| {
+                let table = &oracle.tables[name];
+                let known = vec![
+                    AttackColumn::Numbers(table.age.clone()),
+                    AttackColumn::Numbers(table.weight.clone()),
+                    AttackColumn::Categories(table.class.clone()),
+                ];
+                let secret = match case.secret.as_str() {
+                    "engine" => AttackColumn::Categories(table.engine.clone()),
+                    _ => AttackColumn::Numbers(table.pace.clone()),
+                };
+                (known, secret)
+            };
+            let (released, original, control) =
+                (columns("released"), columns("original"), columns("control"));
+            let settings = InferenceSettings::default();
+            let result = infer(view(&released), view(&original), view(&control), &settings);
+            let residual = result.unwrap().residual;
+            let hits = |rate: Rate| (rate.rate * 150.0).round() as u32;
+            let found = (hits(residual.attack), hits(residual.control));
+            assert_eq!(found, (case.attack, case.control), "{}", case.secret);
+            for (ours, theirs) in [
+                (residual.risk, case.risk),
+                (residual.lower95, case.interval.0),
+                (residual.upper95, case.interval.1),
+            ] {
+                assert!(
+                    (ours - theirs).abs() < 1e-6,
+                    "{}: {ours}, not {theirs}",
+                    case.secret
+                );
+            }
+        }
     }
 }

@@ -136,6 +136,10 @@ pub(super) fn attack(
         events.shuffle(rng);
         events.truncate(settings.most_events);
     }
+    for event in &mut events {
+        sampled |= event.sample(settings, rng) | event.shortens(settings.most_laps);
+    }
+    events.retain(|event| event.links() > 0);
     let methods = [Method::Assignment, Method::NearestNeighbour];
     let kinds = Feature::ALL.map(|feature| methods.map(|method| (feature, method)));
     let mut attacks: Vec<AttackFigure> = kinds
@@ -147,15 +151,13 @@ pub(super) fn attack(
             success: 0.0,
         })
         .collect();
+    if events.is_empty() {
+        return None;
+    }
     let (mut links, mut chance, mut inverse_links) = (0, 0.0, 0.0);
     let count = events.len() as f64;
-    for event in &mut events {
-        sampled |= event.sample(settings, rng);
-        sampled |= event.shortens(settings.most_laps);
+    for event in &events {
         let event_links = event.links();
-        if event_links == 0 {
-            continue;
-        }
         links += event_links as u64;
         chance += 1.0 / event.candidates.len() as f64 / count;
         inverse_links += 1.0 / event_links as f64;
@@ -163,9 +165,6 @@ pub(super) fn attack(
         for (figure, success) in attacks.iter_mut().zip(success) {
             figure.success += success / count;
         }
-    }
-    if links == 0 {
-        return None;
     }
     let best = attacks
         .iter()
