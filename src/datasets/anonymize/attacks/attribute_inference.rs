@@ -89,23 +89,23 @@ pub fn infer(
     let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
     let rng = &mut rng;
     let rows = choose(released.rows(), settings.most_rows, rng);
+    let known: Vec<_> = released
+        .known
+        .iter()
+        .map(|column| column.choose(&rows))
+        .collect();
+    let secret = released.secret.choose(&rows);
     let targets = choose(people.rows(), settings.most_targets, rng);
     let controls = choose(control.rows(), settings.most_targets, rng);
     let guessed = targets.iter().filter(|target| {
-        let row = rows[rng.random_range(0..rows.len())];
-        right(released.secret, &[row], people.secret, **target)
+        let row = rng.random_range(0..rows.len());
+        right(&secret, &[row], people.secret, **target)
     });
     let guessed = guessed.count() as f64;
     let attack = |table: SecretTable<'_>, targets: &[usize]| {
-        let search = Search::new(released, &rows, table);
-        let right = |target: &&usize| {
-            right(
-                released.secret,
-                &search.nearest(**target),
-                table.secret,
-                **target,
-            )
-        };
+        let search = Search::new(&known, table.known, rows.len());
+        let right =
+            |target: &&usize| right(&secret, &search.nearest(**target), table.secret, **target);
         let hits = targets.iter().filter(right).count();
         (hits as f64, targets.len() as f64)
     };
@@ -168,67 +168,68 @@ fn right(
 
 /// The published rows next to a row of another table.
 struct Search<'a> {
-    rows: &'a [usize],
-    released: &'a [AttackColumn],
-    targets: &'a [AttackColumn],
-    /// For each column of numbers, one over its range in both tables together.
-    scales: Vec<f64>,
+    rows: usize,
+    columns: Vec<Comparison<'a>>,
+}
+
+/// A column of both tables.
+enum Comparison<'a> {
+    Categories(&'a [u32], &'a [u32]),
+    /// With one over the range of both together.
+    Numbers(&'a [f64], &'a [f64], f64),
 }
 
 impl<'a> Search<'a> {
-    fn new(released: SecretTable<'a>, rows: &'a [usize], targets: SecretTable<'a>) -> Search<'a> {
-        let scale = |(released, targets): (&AttackColumn, &AttackColumn)| match (released, targets)
-        {
+    fn new(released: &'a [AttackColumn], targets: &'a [AttackColumn], rows: usize) -> Search<'a> {
+        let pairs = released.iter().zip(targets);
+        let comparison = |pair: (&'a AttackColumn, &'a AttackColumn)| match pair {
+            (AttackColumn::Categories(released), AttackColumn::Categories(targets)) => {
+                Some(Comparison::Categories(released, targets))
+            }
             (AttackColumn::Numbers(released), AttackColumn::Numbers(targets)) => {
                 let finite = released.iter().chain(targets).filter(|x| x.is_finite());
                 let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |range, x| {
                     (range.0.min(*x), range.1.max(*x))
                 });
-                if high > low { 1.0 / (high - low) } else { 1.0 }
+                let scale = if high > low { 1.0 / (high - low) } else { 1.0 };
+                Some(Comparison::Numbers(released, targets, scale))
             }
-            _ => 1.0,
+            _ => None,
         };
         Search {
             rows,
-            released: released.known,
-            targets: targets.known,
-            scales: released
-                .known
-                .iter()
-                .zip(targets.known)
-                .map(scale)
-                .collect(),
+            columns: pairs.filter_map(comparison).collect(),
         }
     }
 
     /// All rows at the least distance.
     fn nearest(&self, target: usize) -> Vec<usize> {
-        let mut distances = vec![0.0; self.rows.len()];
-        for ((released, targets), scale) in self.released.iter().zip(self.targets).zip(&self.scales)
-        {
-            match (released, targets) {
-                (AttackColumn::Categories(released), AttackColumn::Categories(targets)) => {
-                    for (distance, row) in distances.iter_mut().zip(self.rows) {
-                        *distance += f64::from(u8::from(released[*row] != targets[target]));
+        let mut distances = vec![0.0; self.rows];
+        for column in &self.columns {
+            match column {
+                Comparison::Categories(released, targets) => {
+                    let target = targets[target];
+                    for (distance, code) in distances.iter_mut().zip(*released) {
+                        *distance += f64::from(u8::from(*code != target));
                     }
                 }
-                (AttackColumn::Numbers(released), AttackColumn::Numbers(targets)) => {
-                    for (distance, row) in distances.iter_mut().zip(self.rows) {
-                        *distance += match (released[*row], targets[target]) {
-                            (a, b) if a.is_nan() && b.is_nan() => 0.0,
-                            (a, b) if a.is_nan() || b.is_nan() => 1.0,
-                            (a, b) => (a - b).abs() * scale,
+                Comparison::Numbers(released, targets, scale) => {
+                    let target = targets[target];
+                    for (distance, number) in distances.iter_mut().zip(*released) {
+                        let apart = (number - target).abs() * scale;
+                        // A missing number is as far as can be from any, and next to a missing one.
+                        *distance += match apart.is_nan() {
+                            true => f64::from(u8::from(number.is_nan() != target.is_nan())),
+                            false => apart,
                         };
                     }
                 }
-                _ => {}
             }
         }
         let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
         // Sums of the same parts in floating point may differ in their last digit.
-        let near = |(_, distance): &(&usize, f64)| *distance <= least + 1e-12;
-        let rows = self.rows.iter().zip(distances).filter(near);
-        rows.map(|(row, _)| *row).collect()
+        let near = |row: &usize| distances[*row] <= least + 1e-12;
+        (0..self.rows).filter(near).collect()
     }
 }
 

@@ -166,12 +166,12 @@ pub(super) fn attack(
             figure.success += success / count;
         }
     }
-    let best = attacks
-        .iter()
-        .map(|figure| figure.success)
-        .fold(0.0, f64::max);
-    // Averaging leaves one success at 0.9999999999999999.
-    let best = (best * 1e12).round() / 1e12;
+    for figure in &mut attacks {
+        // Averaging leaves one success at 0.9999999999999999.
+        figure.success = (figure.success * 1e12).round() / 1e12;
+    }
+    let successes = attacks.iter().map(|figure| figure.success);
+    let best = successes.fold(0.0, f64::max);
     let trials = count * count / inverse_links * (1.0 - best);
     Some(LinkageResult {
         events: events.len() as u64,

@@ -50,6 +50,18 @@ impl AttackColumn {
             AttackColumn::Numbers(numbers) => numbers.len(),
         }
     }
+
+    /// Those rows, which must be in the column, in that order.
+    fn choose(&self, rows: &[usize]) -> AttackColumn {
+        match self {
+            AttackColumn::Categories(codes) => {
+                AttackColumn::Categories(rows.iter().map(|row| codes[*row]).collect())
+            }
+            AttackColumn::Numbers(numbers) => {
+                AttackColumn::Numbers(rows.iter().map(|row| numbers[*row]).collect())
+            }
+        }
+    }
 }
 
 /// Checks that a table has those columns, all of so many rows.

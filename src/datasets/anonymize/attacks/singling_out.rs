@@ -117,15 +117,7 @@ pub fn single_out(
 }
 
 fn choose(table: &[AttackColumn], rows: &[usize]) -> Vec<AttackColumn> {
-    let choose = |column: &AttackColumn| match column {
-        AttackColumn::Categories(codes) => {
-            AttackColumn::Categories(rows.iter().map(|row| codes[*row]).collect())
-        }
-        AttackColumn::Numbers(numbers) => {
-            AttackColumn::Numbers(rows.iter().map(|row| numbers[*row]).collect())
-        }
-    };
-    table.iter().map(choose).collect()
+    table.iter().map(|column| column.choose(rows)).collect()
 }
 
 /// Conditions on columns that all hold, ordered by column.
