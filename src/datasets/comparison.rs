@@ -131,21 +131,23 @@ fn differences(before: &ColumnSummary, after: &ColumnSummary) -> Vec<Difference>
         Distinct::Exactly(count) => count.to_string(),
         Distinct::MoreThan(count) => format!("over {count}"),
     };
-    let compared: [(&str, &dyn Fn(&ColumnSummary) -> String); 7] = [
-        ("type", &|column| column.column.kind.to_string()),
-        ("unit", &unit),
-        ("role", &role),
-        ("missing cells", &|column| column.missing.to_string()),
-        ("distinct values", &distinct),
-        ("range", &range),
-        ("mean", &mean),
-    ];
-    compared
-        .into_iter()
-        .map(|(what, of)| Difference {
+    let described = |column: &ColumnSummary| {
+        [
+            ("type", column.column.kind.to_string()),
+            ("unit", unit(column)),
+            ("role", role(column)),
+            ("missing cells", column.missing.to_string()),
+            ("distinct values", distinct(column)),
+            ("range", range(column)),
+            ("mean", mean(column)),
+        ]
+    };
+    let pairs = described(before).into_iter().zip(described(after));
+    pairs
+        .map(|((what, before), (_, after))| Difference {
             what,
-            before: of(before),
-            after: of(after),
+            before,
+            after,
         })
         .filter(|difference| difference.before != difference.after)
         .collect()

@@ -29,7 +29,7 @@ const PAGE: i64 = 200;
     paddock dataset anonymize laps.csv --policy policy.toml --output try.csv")]
 pub enum DatasetCommand {
     Anonymize(AnonymizeArguments),
-    Publish(PublishArguments),
+    Publish(Box<PublishArguments>),
     /// List the published datasets
     #[command(after_help = "Example:\n  paddock dataset list")]
     List,
@@ -57,7 +57,7 @@ pub enum DatasetCommand {
 pub async fn run(settings: &Settings, command: DatasetCommand) -> anyhow::Result<()> {
     match command {
         DatasetCommand::Anonymize(arguments) => anonymize::anonymize(&arguments),
-        DatasetCommand::Publish(arguments) => publish::publish(settings, arguments).await,
+        DatasetCommand::Publish(arguments) => publish::publish(settings, *arguments).await,
         DatasetCommand::List => list(settings).await,
         DatasetCommand::Show { slug, version } => show(settings, slug, version).await,
         DatasetCommand::Compare { slug, from, to } => compare(settings, slug, from, to).await,

@@ -81,6 +81,7 @@ impl CollectedLaps {
     ) -> Result<(PublishedLaps, LapsReport), PaceCellsError> {
         let keep = policy.keep.0..policy.keep.1;
         let cell_size = usize::try_from(cell_size).unwrap_or(usize::MAX);
+        let cell_size = cell_size.saturating_add(PaceCells::MARGIN);
         let cells = PaceCells::new(cell_size, policy.quota, policy.noise, keep)?;
         let mut report = LapsReport {
             events: self.events.len() as u64,

@@ -24,6 +24,7 @@ pub mod policy;
 mod pseudonyms;
 mod quantiles;
 mod reordering;
+pub mod track_frame;
 mod transforms;
 
 use std::collections::{BTreeMap, HashMap};

@@ -52,7 +52,7 @@ impl AttackColumn {
     }
 
     /// Those rows, which must be in the column, in that order.
-    fn choose(&self, rows: &[usize]) -> AttackColumn {
+    pub(super) fn choose(&self, rows: &[usize]) -> AttackColumn {
         match self {
             AttackColumn::Categories(codes) => {
                 AttackColumn::Categories(rows.iter().map(|row| codes[*row]).collect())

@@ -30,8 +30,9 @@ pub(super) fn gates(
 ) -> [Gate; 3] {
     attacks.sampled = sequences.sampled;
     for column in &sequences.columns {
+        let released: Vec<EventSequences> = column.events.values().cloned().collect();
         let drawn = draws(column, sequences.sampled, policy, key);
-        let events = drawn.as_deref().unwrap_or(&column.events);
+        let events = drawn.as_deref().unwrap_or(&released);
         let attack = |over_events, result: Result<LinkageResult, AttackError>| {
             let column = column.column.clone();
             result.ok().map(|result| ColumnAttack {
@@ -43,17 +44,20 @@ pub(super) fn gates(
         let alone = attack(false, attack_events(events, policy));
         attacks.linkage.extend(alone);
         if sequences.spans_events {
-            let together = attack(true, attack_subjects(&column.events));
+            let together = attack(true, attack_subjects(&released));
             attacks.linkage.extend(together);
         } else {
-            let pairs = attack(false, attack_pairs(events, column.events.len()));
+            let pairs = attack(false, attack_pairs(events, released.len()));
             attacks.cross_release.extend(pairs);
         }
     }
     let lap_times = sequences.columns.first();
     // Where chance plays no part and everybody was attacked, the success is a count and not an estimate.
     let exact = policy.laps.is_none() && !sequences.sampled;
-    attacks.pace_ranking = lap_times.and_then(|column| pace_ranking(&column.events).ok());
+    attacks.pace_ranking = lap_times.and_then(|column| {
+        let events: Vec<EventSequences> = column.events.values().cloned().collect();
+        pace_ranking(&events).ok()
+    });
     [
         linkage(attacks, policy.minimum_class_size as f64, exact),
         cross_release(attacks, subjects),
@@ -75,16 +79,16 @@ fn draws(
         .filter(|laps| laps.time == column.column && !sampled)?;
     let released: u64 = column
         .events
-        .iter()
+        .values()
         .map(|event| event.released.len() as u64)
         .sum();
     let draws = ENOUGH_LINKS.div_ceil(released.max(1)).min(MOST_DRAWS);
-    let cell_size = usize::try_from(policy.minimum_class_size).ok()?;
+    let cell_size = usize::try_from(policy.minimum_class_size).ok()? + PaceCells::MARGIN;
     let cells = PaceCells::new(cell_size, laps.quota, laps.noise, laps.keep.0..laps.keep.1).ok()?;
     let mut rng = key.generator("draws to attack");
-    let mut events = column.events.clone();
+    let mut events: Vec<EventSequences> = column.events.values().cloned().collect();
     for _ in 1..draws {
-        for event in &column.events {
+        for event in column.events.values() {
             let drivers: Vec<DriverLaps> = event
                 .original
                 .iter()

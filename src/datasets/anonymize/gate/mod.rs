@@ -9,12 +9,14 @@ mod class_size;
 mod events;
 mod hidden;
 mod laps;
+mod people;
 mod sequences;
 mod tokens;
 
 use serde::{Deserialize, Serialize};
 
 use super::attacks::LinkageResult;
+use super::attacks::intervals::ResidualRisk;
 use super::attacks::utility::PaceRanking;
 use super::policy::{Policy, PolicyError};
 use super::pseudonyms::ReleaseKey;
@@ -42,6 +44,10 @@ pub struct Attacks {
     pub linkage: Vec<ColumnAttack>,
     /// Is this the driver of the other event?
     pub cross_release: Vec<ColumnAttack>,
+    /// Can one be told from all others, more often than people who are not in the release?
+    pub singling_out: Option<ResidualRisk>,
+    /// What is found out about people, beyond what is found out about people who are not in the release.
+    pub inference: Vec<AttributeAttack>,
     /// What is left of the pace ranking, where there is one.
     pub pace_ranking: Option<PaceRanking>,
 }
@@ -53,6 +59,13 @@ pub struct ColumnAttack {
     /// Whether the attacker used all events together, since one pseudonym spans them.
     pub over_events: bool,
     pub result: LinkageResult,
+}
+
+/// An attack on what was not known of a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AttributeAttack {
+    pub column: String,
+    pub residual: ResidualRisk,
 }
 
 impl Attacks {
@@ -68,7 +81,8 @@ impl Attacks {
 /// One promise, and whether the release keeps it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gate {
-    /// `linkage`, `cross_release`, `class_size`, `attribute_inference`, `identity_tokens` or `utility`.
+    /// `linkage`, `cross_release`, `class_size`, `singling_out`, `attribute_inference`,
+    /// `identity_tokens` or `utility`.
     pub name: String,
     pub outcome: Outcome,
     pub measured: Option<f64>,
@@ -148,10 +162,14 @@ pub fn measure(
     let subjects = hidden.subjects.len();
     let [linkage, cross_release, utility] =
         laps::gates(&sequences, policy, key, subjects, &mut attacks);
+    let people = people::gather(release, policy, &hidden, &sequences)?;
+    let [singling_out, inference] = people::gates(&people, &mut attacks);
     let gates = vec![
         linkage,
         cross_release,
         counter.gate(policy.minimum_class_size as f64),
+        singling_out,
+        inference,
         search.gate(),
         utility,
     ];

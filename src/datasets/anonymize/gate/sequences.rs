@@ -22,7 +22,8 @@ const MOST_VALUES: usize = 400;
 pub(super) struct ColumnSequences {
     /// The column, called the same on both sides.
     pub(super) column: String,
-    pub(super) events: Vec<EventSequences>,
+    /// By the number of the event.
+    pub(super) events: BTreeMap<u32, EventSequences>,
 }
 
 /// What was gathered.
@@ -164,7 +165,7 @@ fn add(
     false
 }
 
-fn by_event(before: Gathered, after: Gathered) -> Vec<EventSequences> {
+fn by_event(before: Gathered, after: Gathered) -> BTreeMap<u32, EventSequences> {
     let mut events: BTreeMap<u32, EventSequences> = BTreeMap::new();
     for ((event, subject), values) in before {
         let event = events.entry(event).or_default();
@@ -174,5 +175,5 @@ fn by_event(before: Gathered, after: Gathered) -> Vec<EventSequences> {
         let event = events.entry(event).or_default();
         event.released.push((subject, values));
     }
-    events.into_values().collect()
+    events
 }
