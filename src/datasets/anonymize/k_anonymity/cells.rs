@@ -162,7 +162,7 @@ impl<'a> Packed<'a> {
                 .fold(0, |seen, field| seen | field.place.mask()),
             fields,
             sensitive,
-            k: u64::from(requirements.k),
+            k: requirements.k,
             criteria,
             // A limit of 0.29 of 100 rows is 29 of them, though the product is a little less.
             allowed: (requirements.suppression_limit * input.rows as f64 + 1e-9) as u64,

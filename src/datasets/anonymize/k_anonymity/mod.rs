@@ -22,9 +22,10 @@ use models::{Criterion, SensitiveColumn};
 pub use search::search;
 pub use solution::Solution;
 
-/// What is searched over. **One row is one subject**: k counts rows. Where a subject has several
-/// rows, hand in one row of what can be seen of it, and judge the release by its subjects afterwards,
-/// as the parent module does.
+/// What is searched over. **One row is one subject**: k, the suppression limit and the loss count rows.
+/// Where subjects have several rows in a table, hand in one row of each subject's values. Values that
+/// differ between the rows of one subject do not fit in: such a release must be judged by what is
+/// seen of each subject together, as the parent module does when it counts its classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Input {
     quasi_identifiers: Vec<QuasiIdentifier>,
@@ -45,7 +46,7 @@ pub struct QuasiIdentifier {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requirements {
     /// Rows that must look alike, at least.
-    pub k: u32,
+    pub k: u64,
     /// The share of rows that may be left out, from 0 to 1.
     pub suppression_limit: f64,
     /// What every class must fulfil besides: column by name, criterion.
@@ -54,7 +55,7 @@ pub struct Requirements {
 
 impl Requirements {
     /// k alone, with nothing left out.
-    pub fn k(k: u32) -> Requirements {
+    pub fn k(k: u64) -> Requirements {
         Requirements {
             k,
             suppression_limit: 0.0,
@@ -134,7 +135,8 @@ pub enum KAnonymityError {
 }
 
 impl QuasiIdentifier {
-    /// Looks up every row's value in the hierarchy.
+    /// Looks up every row's value in the hierarchy. A missing cell is a value like any other: it needs
+    /// a row there, and something that stands for it.
     ///
     /// # Errors
     /// [`KAnonymityError::UnknownValue`] for the first that it lacks.

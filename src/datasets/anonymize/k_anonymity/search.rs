@@ -116,6 +116,12 @@ impl Lattice {
     }
 }
 
+/// Whether no level of `levels` is above that of `others`.
+fn is_finer(levels: &[usize], others: &[usize]) -> bool {
+    let mut columns = levels.iter().zip(others);
+    columns.all(|(level, other)| level <= other)
+}
+
 struct Best {
     levels: Vec<usize>,
     /// In cells of the table.
@@ -164,12 +170,8 @@ impl Search<'_, '_> {
 
     fn is_ruled_out(&self, levels: &[usize], loss: f64) -> bool {
         let limit = self.limit();
-        let finer = |barrier: &Barrier| {
-            let mut columns = barrier.levels.iter().zip(levels);
-            columns.all(|(coarse, fine)| fine <= coarse)
-        };
         let mut barriers = self.barriers.iter();
-        barriers.any(|barrier| loss + barrier.least >= limit && finer(barrier))
+        barriers.any(|barrier| loss + barrier.least >= limit && is_finer(levels, &barrier.levels))
     }
 
     /// Judges nodes on a path upwards until it is known whether the node at its foot is the best yet.
@@ -215,11 +217,9 @@ impl Search<'_, '_> {
         if let Some(least) = self.judged.get(&node) {
             return *least;
         }
-        let finer = |cells: &&Cells| cells.levels.iter().zip(levels).all(|(a, b)| a <= b);
-        let kept = self
-            .kept
-            .iter()
-            .filter(finer)
+        let kept = self.kept.iter();
+        let kept = kept
+            .filter(|cells| is_finer(&cells.levels, levels))
             .min_by_key(|cells| cells.keys.len());
         let from = kept.unwrap_or(&self.packed.cells);
         let cells = self.packed.raise(from, levels);
@@ -242,6 +242,9 @@ impl Search<'_, '_> {
             inherited_loss
         };
         if least > 0.0 {
+            // What the finer ones tell may be told by this one too.
+            self.barriers
+                .retain(|barrier| barrier.least > least || !is_finer(&barrier.levels, levels));
             self.barriers.push(Barrier {
                 levels: levels.to_vec(),
                 least,

@@ -331,7 +331,7 @@ fn holds_in_words(
     let secrets = kept.iter().map(|row| secrets[*row].to_string());
     let secret = SensitiveColumn::words("secret", secrets);
     let measures = measure(&words, &[secret]).unwrap();
-    assert!(measures.k >= u64::from(requirements.k));
+    assert!(measures.k >= requirements.k);
     for (_, criterion) in &requirements.criteria {
         match criterion {
             Criterion::DistinctDiversity { l } => assert!(measures.sensitive[0].distinct_l >= *l),
@@ -465,4 +465,88 @@ fn a_class_is_as_far_from_all_as_the_papers_example() {
 
     let no_rows: [Vec<String>; 1] = [vec![]];
     assert_eq!(measure(&no_rows, &[]), None);
+}
+
+/// Runs tests/oracle/anonymity_measures.py, in a Python with tests/oracle/anonymity-requirements.txt.
+fn pycanon(table: &str, quasi_identifiers: &str, sensitive: &str) -> Vec<Vec<String>> {
+    let python = std::env::var("PADDOCK_TEST_PYTHON").unwrap();
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/oracle/anonymity_measures.py"
+    );
+    let path = std::env::temp_dir().join(format!("measured-{}.csv", std::process::id()));
+    std::fs::write(&path, table).unwrap();
+    let output = std::process::Command::new(python)
+        .arg(script)
+        .arg(&path)
+        .args([quasi_identifiers, sensitive])
+        .output()
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect();
+    lines.lines().map(words).collect()
+}
+
+#[test]
+#[ignore = "needs PADDOCK_TEST_PYTHON with tests/oracle/anonymity-requirements.txt"]
+fn pycanon_measures_the_published_census_alike() {
+    let whole = adult();
+    let ages: Vec<f64> = {
+        let age = &whole.quasi_identifiers()[1];
+        let label = |leaf: &u32| age.hierarchy().label(*leaf, 0).unwrap();
+        age.leaves
+            .iter()
+            .map(|leaf| label(leaf).parse().unwrap())
+            .collect()
+    };
+    let salary = whole.sensitive()[0].clone();
+    let mut columns = whole.quasi_identifiers().to_vec();
+    columns.remove(1);
+    let names: Vec<_> = columns
+        .iter()
+        .map(|column| column.name().to_owned())
+        .collect();
+    let input = Input::new(columns, vec![salary]).unwrap();
+    for requirements in [
+        Requirements::k(20).suppressing(0.02),
+        Requirements::k(5)
+            .suppressing(0.05)
+            .with("salary-class", Criterion::DistinctDiversity { l: 2 }),
+    ] {
+        let solution = search(&input, &requirements).unwrap();
+        let (words, kept) = published(&solution, &input);
+        let salaries: Vec<_> = kept
+            .iter()
+            .map(|row| input.sensitive()[0].values[*row])
+            .collect();
+        let kept_ages: Vec<_> = kept.iter().map(|row| ages[*row]).collect();
+        let sensitive = [
+            SensitiveColumn::words("salary", salaries.iter().map(u32::to_string)),
+            SensitiveColumn::numbers("age", &kept_ages),
+        ];
+        let ours = measure(&words, &sensitive).unwrap();
+
+        let mut table = format!("{},salary,age\n", names.join(","));
+        for row in 0..kept.len() {
+            for column in &words {
+                table += &column[row];
+                table.push(',');
+            }
+            table += &format!("salary {},{}\n", salaries[row], kept_ages[row]);
+        }
+        let theirs = pycanon(&table, &names.join(";"), "salary;age");
+        assert_eq!(theirs[0], [ours.k.to_string()]);
+        for (ours, theirs) in ours.sensitive.iter().zip(&theirs[1..]) {
+            let numbers: Vec<f64> = theirs[1..]
+                .iter()
+                .map(|word| word.parse().unwrap())
+                .collect();
+            assert_eq!(ours.name, theirs[0]);
+            assert_eq!(f64::from(ours.distinct_l), numbers[0], "{ours:?}");
+            assert_eq!(ours.entropy_l.floor(), numbers[1], "{ours:?}");
+            assert!((ours.t - numbers[2]).abs() < 1e-9, "{ours:?}, {theirs:?}");
+        }
+    }
 }
