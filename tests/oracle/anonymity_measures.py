@@ -3,7 +3,8 @@
 
     anonymity_measures.py TABLE.csv QUASI_IDENTIFIERS SENSITIVE     column names, separated by semicolons
 
-Prints k, and for each sensitive column its name, distinct l, entropy l (pyCANON rounds it down) and t.
+Prints k, and for each sensitive column its name, distinct l, entropy l (pyCANON rounds it down), t
+and alpha.
 """
 
 import sys
@@ -23,6 +24,7 @@ def main(path, quasi_identifiers, sensitive):
             anonymity.l_diversity(table, quasi_identifiers, [name]),
             anonymity.entropy_l_diversity(table, quasi_identifiers, [name]),
             repr(float(anonymity.t_closeness(table, quasi_identifiers, [name]))),
+            repr(float(anonymity.alpha_k_anonymity(table, quasi_identifiers, [name])[0])),
         )
 
 

@@ -73,7 +73,8 @@ pub(super) struct Packed<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Published,
-    /// Too small or too poor, and so is every part of it.
+    /// Too small or too poor, and no finer levels help: each part is so too, or one must be where
+    /// none may.
     Suppressed,
     /// Fails a criterion that a part of it might fulfil.
     SuppressedAsWhole,
@@ -345,7 +346,8 @@ impl<'a> Packed<'a> {
         let mut verdict = Verdict::Published;
         for (position, criterion) in &self.criteria {
             if !histograms[*position].fulfils(*criterion) {
-                // Where nothing may be suppressed, classes are merged only with such as fulfil it.
+                // Classes that all fulfil it would do so together. Where nothing may be suppressed, one
+                // of the parts that does not is enough to rule finer levels out.
                 if criterion.survives_any_merge() || self.allowed == 0 {
                     return Verdict::Suppressed;
                 }

@@ -233,9 +233,9 @@ pub struct SensitiveMeasures {
     pub entropy_l: f64,
     /// The farthest a class is from the table's distribution.
     pub t: f64,
-    /// The most informative class: its most frequent value's share, what an attacker who knows the
-    /// class guesses right.
-    pub confidence: f64,
+    /// α of (α, k)-anonymity (Wong et al. 2006): the most frequent value's share of a class, and so
+    /// how often an attacker who knows the class guesses right.
+    pub alpha: f64,
 }
 
 /// Measures a table: `published` is, for each quasi-identifier, the published value of each row. Rows that are
@@ -274,7 +274,7 @@ pub fn measure<S: AsRef<str>>(
             distinct_l: u32::MAX,
             entropy_l: f64::INFINITY,
             t: 0.0,
-            confidence: 0.0,
+            alpha: 0.0,
         };
         let mut histogram = Histogram::new(column);
         for class in &members {
@@ -286,7 +286,7 @@ pub fn measure<S: AsRef<str>>(
             worst.distinct_l = worst.distinct_l.min(histogram.distinct());
             worst.entropy_l = worst.entropy_l.min(histogram.entropy_diversity());
             worst.t = worst.t.max(histogram.distance());
-            worst.confidence = worst.confidence.max(most as f64 / class.len() as f64);
+            worst.alpha = worst.alpha.max(most as f64 / class.len() as f64);
         }
         worst
     };

@@ -39,8 +39,8 @@ pub fn search<'a>(
     requirements: &Requirements,
 ) -> Result<Solution<'a>, KAnonymityError> {
     requirements.check()?;
-    let packed = Packed::new(input, requirements)?;
     let lattice = Lattice::new(input)?;
+    let packed = Packed::new(input, requirements)?;
     let mut search = Search {
         packed: &packed,
         lattice: &lattice,
