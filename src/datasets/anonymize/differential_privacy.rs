@@ -247,7 +247,7 @@ mod tests {
     /// Pearson's statistic of draws against the discrete Laplace distribution with a = exp(−s/t), in
     /// bins of single values from −10 to 10 and the two tails beyond: 22 degrees of freedom.
     fn chi_square(t: u128, s: u128, seed: u64) -> f64 {
-        const DRAWS: usize = 200_000;
+        const DRAWS: usize = 50_000;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut counts = [0_u32; 23];
         for _ in 0..DRAWS {
@@ -275,9 +275,9 @@ mod tests {
         }
         // The test can fail: an ε a twentieth off does.
         let mut random = ChaCha8Rng::seed_from_u64(1);
-        let off = (0..200_000).filter(|_| discrete_laplace(100, 95, &mut random) == 0);
+        let off = (0..50_000).filter(|_| discrete_laplace(100, 95, &mut random) == 0);
         let a = f64::exp(-1.0);
-        let expected = 200_000.0 * (1.0 - a) / (1.0 + a);
+        let expected = 50_000.0 * (1.0 - a) / (1.0 + a);
         assert!((off.count() as f64 - expected).abs() > 6.0 * (expected * 0.54).sqrt());
     }
 
@@ -293,7 +293,7 @@ mod tests {
         // And the draws, with and without the subject: every outcome that is common in either.
         let mut random = ChaCha8Rng::seed_from_u64(7);
         let mut outcomes = [[0_u32; 2]; 40];
-        for _ in 0..200_000 {
+        for _ in 0..100_000 {
             for (neighbour, subjects) in [20, 19].into_iter().enumerate() {
                 let told = budget(0.5).histogram(&[subjects], epsilon(0.5), &mut random);
                 outcomes[told.unwrap()[0].clamp(0, 39) as usize][neighbour] += 1;
@@ -304,7 +304,7 @@ mod tests {
             .filter(|counts| counts.iter().all(|count| *count > 2000));
         let ratios = common.map(|[with, without]| f64::from(*with) / f64::from(*without));
         let ratios: Vec<_> = ratios.map(|ratio| ratio.ln().abs()).collect();
-        assert!(ratios.len() > 8, "{ratios:?}");
+        assert!(ratios.len() > 6, "{ratios:?}");
         assert!(
             ratios.iter().all(|ratio| (ratio - 0.5).abs() < 0.1),
             "{ratios:?}"
