@@ -85,7 +85,8 @@ impl Unit {
         let trimmed = text.trim().trim_matches(['(', ')', '[', ']']).trim();
         let lower = trimmed.to_lowercase();
         Some(match lower.as_str() {
-            "" | "#" | "-" | "1" | "no unit" | "none" | "gear" | "bool" => to(Unit::One, 1.0),
+            "" | "#" | "-" | "1" | "no unit" | "none" | "gear" | "bool" | "dop" | "sats"
+            | "afr" | "lambda" => to(Unit::One, 1.0),
             "s" | "sec" | "secs" | "seconds" => to(Unit::Second, 1.0),
             "ms" => to(Unit::Second, 1e-3),
             "us" | "µs" => to(Unit::Second, 1e-6),
@@ -125,6 +126,7 @@ impl Unit {
             "psi" => to(Unit::Bar, 0.068_947_572_931_683_6),
             "%" | "percent" => to(Unit::Percent, 1.0),
             "hz" => to(Unit::Hertz, 1.0),
+            "bpm" => to(Unit::Hertz, 1.0 / 60.0),
             "n" => to(Unit::Newton, 1.0),
             "nm" => to(Unit::NewtonMetre, 1.0),
             "w" => to(Unit::Watt, 1.0),
