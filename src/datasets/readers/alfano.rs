@@ -193,9 +193,9 @@ fn parse_row(
         match used {
             Use::Time => found.time = value,
             Use::Lap => found.lap = filled,
-            Use::LapTime => found.lap_time = filled,
+            Use::LapTime => found.lap_time = filled.filter(|seconds| *seconds > 0.0),
             Use::Strip => found.strip = filled.is_some(),
-            Use::StripTime => found.strip_time = filled,
+            Use::StripTime => found.strip_time = filled.filter(|seconds| *seconds > 0.0),
             Use::Channel => row.push(value),
         }
     }

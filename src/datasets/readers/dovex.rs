@@ -12,7 +12,7 @@ use memchr::memmem;
 use super::ReadError;
 use super::clock;
 use super::rows;
-use super::samples::{Column, Samples, microseconds};
+use super::samples::{Column, Samples, microseconds, without_unit};
 use super::session::{Details, Lap, Quantity, Session};
 use super::text::{Decimals, Fields, Line, Lines, malformed};
 use super::unit::Unit;
@@ -46,12 +46,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
     for name in names.iter().skip(1) {
         columns.push(column(name, &mut unstated)?);
     }
-    if !unstated.is_empty() {
-        session.warnings.push(format!(
-            "the file states no unit for {}; kept as plain numbers",
-            unstated.join(", ")
-        ));
-    }
+    session.warnings.extend(without_unit(&unstated));
     let mut samples = Samples::new(FORMAT, columns);
     let mut row = vec![f64::NAN; names.len()];
     let mut began = None;
@@ -114,7 +109,6 @@ fn read_header(
         }
         let record = fields.split(FORMAT, line)?;
         let first = record.text(0);
-        let first = first.trim_matches('\0');
         if first.is_empty() && record.len() <= 1 {
             continue;
         }
@@ -126,7 +120,7 @@ fn read_header(
             told = true;
         } else if told && session.laps.is_empty() {
             // The label line in between has no number.
-            let times = values.filter_map(|text| text.trim_matches('\0').parse::<u32>().ok());
+            let times = values.filter_map(|text| text.parse::<u32>().ok());
             session.laps = (1..)
                 .zip(times.filter(|milliseconds| *milliseconds > 0))
                 .map(|(number, milliseconds)| Lap {
@@ -142,8 +136,8 @@ fn read_header(
 fn take_details(details: &mut Details, keys: &[String], values: &[String]) {
     let value = |wanted: &str| {
         let index = keys.iter().position(|key| key == wanted)?;
-        let value = values.get(index)?.trim_matches('\0').trim();
-        (!value.is_empty()).then(|| value.to_owned())
+        let value = values.get(index)?;
+        (!value.is_empty()).then(|| value.clone())
     };
     details.driver = value("driver");
     let places: Vec<String> = (value("short_name").into_iter())
@@ -157,7 +151,7 @@ fn take_details(details: &mut Details, keys: &[String], values: &[String]) {
     details.time = moment.map(|moment| moment.time());
 }
 
-fn column(name: &str, unstated: &mut Vec<String>) -> Result<Column, ReadError> {
+fn column<'a>(name: &'a str, unstated: &mut Vec<&'a str>) -> Result<Column, ReadError> {
     use Quantity as Q;
     let known = match name {
         "lat" => Some((Unit::Degree, Some(Q::Latitude))),
@@ -181,7 +175,7 @@ fn column(name: &str, unstated: &mut Vec<String>) -> Result<Column, ReadError> {
             Ok(Column::in_unit(FORMAT, name, unit)?.quantity(quantity))
         }
         _ => {
-            unstated.push(format!("\"{name}\""));
+            unstated.push(name);
             Ok(Column::new(name, Unit::One))
         }
     }

@@ -8,6 +8,7 @@ use crate::datasets::tables::{Batch, Cell, ColumnType, Format, Source, Table};
 
 use super::ReadError;
 use super::clock;
+use super::samples::microseconds;
 use super::session::{Lap, Session};
 use super::text::{Decimals, Fields, Line, number};
 use super::unit::Unit;
@@ -202,7 +203,7 @@ impl Laps {
                     Some(Meaning::Pits) => lap.incomplete = is_true(cell),
                 }
             }
-            if seconds.is_nan() || seconds <= 0.0 {
+            if !seconds.is_finite() || seconds <= 0.0 {
                 self.without_time += 1;
                 continue;
             }
@@ -210,7 +211,11 @@ impl Laps {
                 return Ok(false);
             }
             lap.seconds = seconds;
-            if lap.sectors.iter().any(|sector| sector.is_nan()) {
+            if !lap
+                .sectors
+                .iter()
+                .all(|sector| sector.is_finite() && *sector > 0.0)
+            {
                 lap.sectors.clear();
             }
             lap.number = match number {
@@ -254,8 +259,10 @@ fn time(cell: Cell<'_>, factor: f64) -> Option<f64> {
     match cell {
         Cell::Missing => Some(f64::NAN),
         Cell::Text(text) if text.contains(':') => clock::duration(text),
-        Cell::Text(text) => Some(number(text.as_bytes(), Decimals::Comma)? * factor),
-        cell => Some(cell.as_number()? * factor),
+        Cell::Text(text) => Some(microseconds(
+            number(text.as_bytes(), Decimals::Comma)? * factor,
+        )),
+        cell => Some(microseconds(cell.as_number()? * factor)),
     }
 }
 

@@ -101,3 +101,6 @@ fn whole(input: impl BufRead) -> Result<Vec<u8>, ReadError> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

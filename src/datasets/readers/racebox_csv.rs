@@ -12,7 +12,7 @@ use super::ReadError;
 use super::clock;
 use super::lap_numbers;
 use super::rows;
-use super::samples::{Column, Samples, microseconds};
+use super::samples::{Column, Samples, microseconds, without_unit};
 use super::session::{Details, Lap, Quantity, Session};
 use super::text::{Decimals, Fields, Line, Lines, Record, decode, excerpt, malformed, number};
 use super::unit::Unit;
@@ -219,7 +219,7 @@ fn columns(
             "lap" => ("", Some(Q::LapNumber)),
             _ => {
                 if unit == "?" {
-                    unstated.push(format!("\"{name}\""));
+                    unstated.push(name.as_str());
                 }
                 ("", None)
             }
@@ -231,12 +231,7 @@ fn columns(
             ..Column::in_unit(FORMAT, bare, unit)?.quantity(quantity)
         });
     }
-    if !unstated.is_empty() {
-        warnings.push(format!(
-            "the file states no unit for {}; kept as plain numbers",
-            unstated.join(", ")
-        ));
-    }
+    warnings.extend(without_unit(&unstated));
     Ok((uses, columns))
 }
 

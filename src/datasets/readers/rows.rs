@@ -1,7 +1,7 @@
 //! Rows of numbers, the same in every comma-separated format.
 
 use super::ReadError;
-use super::text::{Decimals, Line, Record, excerpt, malformed, number};
+use super::text::{Decimals, Line, Record, excerpt, malformed, number, shortened};
 
 /// Reads one number for each column into `row`: NaN for an empty cell. Empty cells beyond the last
 /// column do not matter.
@@ -52,7 +52,7 @@ pub fn not_a_number(format: &'static str, line: Line<'_>, column: &str, cell: &[
     malformed(
         format,
         line.number,
-        format!("a number in column \"{column}\""),
+        format!("a number in column \"{}\"", shortened(column)),
         excerpt(cell),
     )
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ReadError;
 use super::positions::speed_unit;
 use super::session::{Channel, Quantity, Session};
-use super::text::malformed;
+use super::text::{malformed, shortened};
 use super::unit::{Conversion, Unit};
 
 /// The most values of a recording, 256 MiB of them: a day's driving with a few dozen channels.
@@ -46,8 +46,8 @@ impl Column {
     pub fn in_unit(format: &'static str, name: &str, unit: &str) -> Result<Column, ReadError> {
         let conversion = Unit::parse(unit).ok_or_else(|| ReadError::UnknownUnit {
             format,
-            column: name.to_owned(),
-            unit: unit.to_owned(),
+            column: shortened(name),
+            unit: shortened(unit),
         })?;
         Ok(Column {
             written_unit: (!unit.trim().is_empty()).then(|| unit.trim().to_owned()),
@@ -171,7 +171,10 @@ impl Samples {
                 return Err(malformed(
                     self.format,
                     line,
-                    format!("at most {bound} degrees in column \"{}\"", column.name),
+                    format!(
+                        "at most {bound} degrees in column \"{}\"",
+                        shortened(&column.name)
+                    ),
                     value.to_string(),
                 ));
             }
@@ -269,6 +272,14 @@ impl Samples {
         }
         Ok(())
     }
+}
+
+/// The warning of columns that were kept as plain numbers because nothing says their unit.
+pub fn without_unit(names: &[&str]) -> Option<String> {
+    let quoted = names.iter().map(|name| format!("\"{}\"", shortened(name)));
+    let quoted = quoted.collect::<Vec<_>>().join(", ");
+    (!names.is_empty())
+        .then(|| format!("the file states no unit for {quoted}; kept as plain numbers"))
 }
 
 /// Rounds seconds to the microsecond, which differences of large clock readings do not keep.

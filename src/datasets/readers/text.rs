@@ -28,9 +28,9 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Without white space around it, UTF-8 or else Windows-1252.
+    /// See [`decode`]; without white space around it.
     pub fn text(&self) -> Cow<'a, str> {
-        decode(self.bytes.trim_ascii())
+        trimmed(decode(self.bytes))
     }
 
     pub fn is_blank(&self) -> bool {
@@ -120,26 +120,46 @@ pub fn malformed(
     }
 }
 
-/// What an error message says of a cell: its beginning, in quotation marks, control characters escaped.
+/// What an error message says of a cell: its beginning, in quotation marks.
 pub fn excerpt(bytes: &[u8]) -> String {
-    let text = decode(bytes.trim_ascii());
-    let mut characters = text.chars();
-    let beginning: String = characters.by_ref().take(EXCERPT_CHARACTERS).collect();
-    match characters.next() {
-        Some(_) => format!("{beginning:?}…"),
-        None => format!("{beginning:?}"),
+    let text = decode(bytes);
+    let text = text.trim();
+    let short = shortened(text);
+    match short.strip_suffix('…') {
+        Some(beginning) if short != text => format!("\"{beginning}\"…"),
+        _ => format!("\"{short}\""),
     }
 }
 
-/// UTF-8 where it is, else Windows-1252, in which every byte is a character.
+/// The beginning of a text, for messages.
+pub fn shortened(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT_CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// UTF-8 where it is, else Windows-1252, in which every byte is a character. Control characters, which
+/// loggers pad with, become spaces.
 pub fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    match str::from_utf8(bytes) {
+    let text = match str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => {
             encoding_rs::WINDOWS_1252
                 .decode_without_bom_handling(bytes)
                 .0
         }
+    };
+    match text.contains(char::is_control) {
+        true => Cow::Owned(text.replace(char::is_control, " ")),
+        false => text,
+    }
+}
+
+fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
     }
 }
 
@@ -261,7 +281,7 @@ impl<'a> Record<'a> {
 
     /// A field as text without white space around it; empty where there is none.
     pub fn text(&self, index: usize) -> Cow<'a, str> {
-        decode(self.get(index).unwrap_or_default().trim_ascii())
+        trimmed(decode(self.get(index).unwrap_or_default()))
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &'a [u8]> {

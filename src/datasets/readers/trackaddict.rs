@@ -12,7 +12,7 @@ use super::clock;
 use super::lap_numbers;
 use super::positions::line_across_heading;
 use super::rows;
-use super::samples::{Column, Samples};
+use super::samples::{Column, Samples, without_unit};
 use super::session::{Details, Lap, Quantity, Session, TimingLine};
 use super::text::{Decimals, Fields, Lines, decode, excerpt, malformed};
 
@@ -92,12 +92,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
             columns.push(column);
         }
     }
-    if !unstated.is_empty() {
-        session.warnings.push(format!(
-            "the file states no unit for {}; kept as plain numbers",
-            unstated.join(", ")
-        ));
-    }
+    session.warnings.extend(without_unit(&unstated));
 
     let mut samples = Samples::new(FORMAT, columns);
     let mut row = vec![f64::NAN; names.len()];
@@ -151,7 +146,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
     Ok(session)
 }
 
-fn column(name: &str, unstated: &mut Vec<String>) -> Result<(Device, Column), ReadError> {
+fn column<'a>(name: &'a str, unstated: &mut Vec<&'a str>) -> Result<(Device, Column), ReadError> {
     use Quantity as Q;
     let (text, engine) = match name.strip_suffix("*OBD") {
         Some(text) => (text.trim_end(), true),
@@ -183,7 +178,7 @@ fn column(name: &str, unstated: &mut Vec<String>) -> Result<(Device, Column), Re
     // `Brake (calculated)` is the one bracket that is no unit.
     let unit = unit.filter(|unit| *unit != "calculated").or(usual);
     if unit.is_none() {
-        unstated.push(format!("\"{name}\""));
+        unstated.push(name);
     }
     let column = Column {
         name: name.to_owned(),

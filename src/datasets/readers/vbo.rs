@@ -13,7 +13,7 @@ use super::clock;
 use super::lap_numbers;
 use super::positions::{Bounds, is_driven_along, line_across};
 use super::rows;
-use super::samples::{Column, Samples, microseconds};
+use super::samples::{Column, Samples, microseconds, without_unit};
 use super::session::{Details, Quantity, Session, TimingLine};
 use super::text::{Decimals, Line, Lines, MAX_COLUMNS, excerpt, malformed, number};
 use super::unit::{Conversion, Unit};
@@ -245,7 +245,7 @@ fn columns(
     let Some(time) = time else {
         let found = match header.names.is_empty() {
             true => "none".to_owned(),
-            false => header.names.join(" "),
+            false => excerpt(header.names.join(" ").as_bytes()),
         };
         let expected = "\"time\" among the [column names] above [data]";
         return Err(malformed(FORMAT, line, expected, found));
@@ -265,12 +265,7 @@ fn columns(
             .flatten();
         columns.push(column(name, unit, long_name, &mut unstated)?);
     }
-    if !unstated.is_empty() {
-        warnings.push(format!(
-            "the file states no unit for {}; kept as plain numbers",
-            unstated.join(", ")
-        ));
-    }
+    warnings.extend(without_unit(&unstated));
     Ok((time, columns))
 }
 
@@ -278,11 +273,11 @@ fn plain(name: &str) -> String {
     name.to_lowercase().replace(['-', '_'], "")
 }
 
-fn column(
-    name: &str,
+fn column<'a>(
+    name: &'a str,
     unit: Option<&String>,
     long_name: Option<&String>,
-    unstated: &mut Vec<String>,
+    unstated: &mut Vec<&'a str>,
 ) -> Result<Column, ReadError> {
     use Quantity as Q;
     let minutes = |factor: f64| Column {
@@ -321,7 +316,7 @@ fn column(
         (Some(unit), _, _) => unit,
         (None, Some(word), _) => word,
         (None, None, "?") => {
-            unstated.push(format!("\"{name}\""));
+            unstated.push(name);
             ""
         }
         (None, None, usual) => usual,
