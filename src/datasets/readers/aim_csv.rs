@@ -81,7 +81,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
         warnings: header.warnings.clone(),
         ..Session::default()
     };
-    let mut samples = Samples::new(FORMAT, columns);
+    let mut samples = Samples::new(FORMAT, columns)?;
     let mut row = vec![f64::NAN; names.len()];
     while let Some(line) = lines.next()? {
         let record = fields.split(FORMAT, line)?;

@@ -82,7 +82,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
         ));
     }
 
-    let mut samples = Samples::new(FORMAT, columns);
+    let mut samples = Samples::new(FORMAT, columns)?;
     let mut decimals = None;
     let mut row = Vec::with_capacity(names.len());
     while let Some(line) = lines.next()? {
@@ -96,7 +96,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
         match parsed {
             Ok(found) => {
                 samples.push(line.number, found.time, &row)?;
-                take_lap(&mut session.laps, &found);
+                take_lap(&mut session.laps, &found)?;
             }
             Err(_) if line.last => session.warnings.push(rows::cut_off(line.number)),
             Err(error) => return Err(error),
@@ -239,8 +239,9 @@ fn decimals_of(record: Record<'_>) -> Option<Decimals> {
     })
 }
 
-fn take_lap(laps: &mut Vec<Lap>, found: &Found) {
+fn take_lap(laps: &mut Vec<Lap>, found: &Found) -> Result<(), ReadError> {
     if let (Some(number), Some(seconds)) = (found.lap, found.lap_time) {
+        rows::check_laps(FORMAT, laps.len())?;
         laps.push(Lap {
             number: number.clamp(0.0, f64::from(u32::MAX)) as u32,
             start: Some(found.time),
@@ -251,6 +252,7 @@ fn take_lap(laps: &mut Vec<Lap>, found: &Found) {
     if let (true, Some(lap), Some(seconds)) = (found.strip, laps.last_mut(), found.strip_time) {
         lap.sectors.push(seconds);
     }
+    Ok(())
 }
 
 /// The first lap begins with the recording, not at the line; the last one may be unfinished.

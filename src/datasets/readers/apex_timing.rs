@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 
 use super::ReadError;
+use super::rows;
 use super::session::{Details, Lap, Session};
 use super::text::{Line, Lines, decode, excerpt, malformed};
 
 const FORMAT: &str = "Apex Timing";
-/// The most laps of a file: a day's race of a hundred karts.
-const MAX_LAPS: usize = 1_000_000;
 
 /// What a record is about.
 enum Kind {
@@ -67,7 +66,7 @@ fn record(line: &str) -> Option<(&str, Kind, &str)> {
 pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
     let mut lines = Lines::new(FORMAT, input);
     let mut teams: BTreeMap<String, Team> = BTreeMap::new();
-    let mut count = 0;
+    let mut records = 0;
     while let Some(line) = lines.next()? {
         if line.is_blank() {
             continue;
@@ -82,6 +81,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
                 excerpt(line.bytes),
             ));
         };
+        rows::check_laps(FORMAT, records)?;
         let team = teams.entry(id.to_owned()).or_default();
         match kind {
             Kind::Lap(number) => {
@@ -93,15 +93,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
             }
             Kind::Names => team.take_names(id, body),
         }
-        count += 1;
-        if count > MAX_LAPS {
-            return Err(ReadError::TooLarge {
-                format: FORMAT,
-                what: "the number of records".to_owned(),
-                allowed: MAX_LAPS as u64,
-                remedy: "send the karts in several files",
-            });
-        }
+        records += 1;
     }
     let mut session = Session {
         details: Details {

@@ -14,14 +14,12 @@ use super::clock;
 use super::rows;
 use super::samples::{Column, Samples, microseconds, without_unit};
 use super::session::{Details, Lap, Quantity, Session};
-use super::text::{Decimals, Fields, Line, Lines, malformed};
+use super::text::{Decimals, Fields, Line, Lines};
 use super::unit::Unit;
 
 const FORMAT: &str = "Dovex";
 /// How the column names of the samples begin.
 const TABLE: &[u8] = b"timestamp,sats,";
-/// The lines above the table; a header is 8 KiB at most, and could be padded with line breaks.
-const MAX_HEADER_LINES: u64 = 16 * 1024;
 
 /// Whether this is the beginning of such a file: its own first line, or padding and then the table.
 pub fn is_beginning(start: &[u8]) -> bool {
@@ -47,7 +45,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
         columns.push(column(name, &mut unstated)?);
     }
     session.warnings.extend(without_unit(&unstated));
-    let mut samples = Samples::new(FORMAT, columns);
+    let mut samples = Samples::new(FORMAT, columns)?;
     let mut row = vec![f64::NAN; names.len()];
     let mut began = None;
     while let Some(line) = lines.next()? {
@@ -87,10 +85,6 @@ fn read_header(
     let mut told = false;
     loop {
         let line = lines.require("the column names \"timestamp,sats,…\"")?;
-        if line.number > MAX_HEADER_LINES {
-            let expected = "the column names \"timestamp,sats,…\" below the padding";
-            return Err(malformed(FORMAT, line.number, expected, "more padding"));
-        }
         // Padding without line breaks stands in front of the names.
         if let Some(begin) = memmem::find(line.bytes, TABLE) {
             let table = Line {

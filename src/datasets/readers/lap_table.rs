@@ -9,12 +9,10 @@ use crate::datasets::tables::{Batch, Cell, ColumnType, Format, Source, Table};
 use super::ReadError;
 use super::clock;
 use super::samples::microseconds;
-use super::session::{Lap, Session};
+use super::session::{Lap, MAX_LAPS, Session};
 use super::text::{Decimals, Fields, Line, number};
 use super::unit::Unit;
 
-/// The most laps that are read of one table.
-pub const MAX_LAPS: usize = 1_000_000;
 /// Above this, in seconds, the median of a kart's lap times was surely meant as milliseconds.
 const SUSPICIOUS_SECONDS: f64 = 1_000.0;
 

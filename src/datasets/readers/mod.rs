@@ -1,8 +1,8 @@
 //! Readers: from a logger's or a timing loop's file to a [`Session`], one file a format.
 //!
 //! Pure: bytes go in, a [`Session`] or a [`ReadError`] comes out. May touch: `datasets::tables`, for
-//! plain lap tables. [`recognise`] tells the formats apart, [`read`] does it all. A new format is one file
-//! and one line in both. Start reading at [`session`], then at [`racechrono_csv`], which is short.
+//! plain lap tables. [`recognise()`] tells the formats apart, [`read`] does it all. A new format is one
+//! file and one line in both. Start reading at [`session`], then at `racechrono_csv`, which is short.
 
 mod aim_csv;
 mod aim_xrk;

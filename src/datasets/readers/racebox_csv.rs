@@ -71,7 +71,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
         column.quantity == Some(Quantity::Speed) && column.conversion.unit == Unit::One
     });
     let speed_unknown = speed_unknown.map(|column| column.name.clone());
-    let mut samples = Samples::new(FORMAT, columns);
+    let mut samples = Samples::new(FORMAT, columns)?;
     let mut row = Vec::with_capacity(names.len());
     let mut began = None;
     while let Some(line) = lines.next()? {

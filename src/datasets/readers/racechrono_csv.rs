@@ -53,7 +53,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
         });
     }
 
-    let mut samples = Samples::new(FORMAT, columns);
+    let mut samples = Samples::new(FORMAT, columns)?;
     let mut row = vec![f64::NAN; names.len()];
     let mut others = Vec::with_capacity(names.len());
     let mut began = None;

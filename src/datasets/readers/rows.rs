@@ -1,6 +1,7 @@
 //! Rows of numbers, the same in every comma-separated format.
 
 use super::ReadError;
+use super::session::MAX_LAPS;
 use super::text::{Decimals, Line, Record, excerpt, malformed, number, shortened};
 
 /// Reads one number for each column into `row`: NaN for an empty cell. Empty cells beyond the last
@@ -55,6 +56,22 @@ pub fn not_a_number(format: &'static str, line: Line<'_>, column: &str, cell: &[
         format!("a number in column \"{}\"", shortened(column)),
         excerpt(cell),
     )
+}
+
+/// One more lap for a session that has `laps`.
+///
+/// # Errors
+/// [`ReadError::TooLarge`] above [`MAX_LAPS`].
+pub fn check_laps(format: &'static str, laps: usize) -> Result<(), ReadError> {
+    if laps < MAX_LAPS {
+        return Ok(());
+    }
+    Err(ReadError::TooLarge {
+        format,
+        what: "the number of laps".to_owned(),
+        allowed: MAX_LAPS as u64,
+        remedy: "send the sessions in several files",
+    })
 }
 
 /// What is said of a last row that the file ends in the middle of.

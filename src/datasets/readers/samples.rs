@@ -11,6 +11,9 @@ use super::unit::{Conversion, Unit};
 /// The most values of a recording, 256 MiB of them: a day's driving with a few dozen channels.
 pub const MAX_VALUES: usize = 32 << 20;
 
+/// The most channels of a recording.
+pub const MAX_CHANNELS: usize = 512;
+
 /// What a column of the file becomes.
 #[derive(Debug, Clone)]
 pub struct Column {
@@ -79,7 +82,18 @@ pub struct Samples {
 impl Samples {
     /// Of two columns with the same name and source the later one gets a number, and of two that are
     /// the same quantity the first one is it.
-    pub fn new(format: &'static str, mut columns: Vec<Column>) -> Samples {
+    ///
+    /// # Errors
+    /// [`ReadError::TooLarge`] for more than [`MAX_CHANNELS`].
+    pub fn new(format: &'static str, mut columns: Vec<Column>) -> Result<Samples, ReadError> {
+        if columns.len() > MAX_CHANNELS {
+            return Err(ReadError::TooLarge {
+                format,
+                what: "the number of channels".to_owned(),
+                allowed: MAX_CHANNELS as u64,
+                remedy: "export fewer channels",
+            });
+        }
         let mut warnings = Vec::new();
         for index in 1..columns.len() {
             let (before, rest) = columns.split_at_mut(index);
@@ -108,7 +122,7 @@ impl Samples {
             }
         }
         let position = |quantity| columns.iter().position(|c| c.quantity == Some(quantity));
-        Samples {
+        Ok(Samples {
             format,
             times: Vec::new(),
             values: vec![Vec::new(); columns.len()],
@@ -119,7 +133,7 @@ impl Samples {
             without_fix: 0,
             earlier: 0,
             first_earlier: 0,
-        }
+        })
     }
 
     /// The times so far, in seconds from the beginning.
@@ -248,7 +262,8 @@ impl Samples {
         session.warnings.extend(self.warnings);
         if self.earlier > 0 {
             session.warnings.push(format!(
-                "{} rows were left out because their time is earlier than the row before; the first is line {}",
+                "{} rows were left out because their time is earlier than the row before; the first \
+                 is line {}",
                 self.earlier, self.first_earlier
             ));
         }
@@ -295,7 +310,7 @@ mod tests {
         let latitude = Column::new("lat", Unit::Degree).quantity(Quantity::Latitude);
         let longitude = Column::new("lon", Unit::Degree).quantity(Quantity::Longitude);
         let speed = Column::in_unit("CSV", "speed", "km/h").unwrap();
-        Samples::new("CSV", vec![latitude, longitude, speed.clone(), speed])
+        Samples::new("CSV", vec![latitude, longitude, speed.clone(), speed]).unwrap()
     }
 
     #[test]
@@ -336,6 +351,16 @@ mod tests {
         assert!(
             text.contains("\"GPS Speed\"") && text.contains("furlong"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn channels_have_a_limit() {
+        let columns = vec![Column::new("x", Unit::One); MAX_CHANNELS + 1];
+        let error = Samples::new("CSV", columns).err().unwrap().to_string();
+        assert!(
+            error.contains("the number of channels is more than 512"),
+            "{error}"
         );
     }
 

@@ -135,6 +135,9 @@ impl Channel {
     }
 }
 
+/// The most laps of a session: a week of a hundred karts.
+pub const MAX_LAPS: usize = 1_000_000;
+
 impl Session {
     /// The first channel of a quantity.
     pub fn channel(&self, quantity: Quantity) -> Option<&Channel> {

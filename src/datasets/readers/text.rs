@@ -11,8 +11,10 @@ use super::{Place, ReadError};
 
 /// The longest line; a logger's are below a kilobyte.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;
-/// The most columns of a recording.
-pub const MAX_COLUMNS: usize = 512;
+/// The most fields of a line: a header row may hold the times of a long race's laps.
+pub const MAX_FIELDS: usize = 4096;
+/// So many lines may stand above the samples; some loggers pad with empty ones.
+const MAX_HEADER_LINES: u64 = 20_000;
 /// How much of a cell an error message repeats.
 const EXCERPT_CHARACTERS: usize = 40;
 
@@ -89,12 +91,17 @@ impl<R: BufRead> Lines<R> {
         }))
     }
 
-    /// As [`Lines::next`], where the format needs another line.
+    /// As [`Lines::next`], where the format needs another line above the samples.
     ///
     /// # Errors
-    /// As [`Lines::next`], and [`ReadError::Malformed`] at the end of the file.
+    /// As [`Lines::next`], and [`ReadError::Malformed`] at the end of the file or after so many lines that
+    /// the samples cannot follow.
     pub fn require(&mut self, expected: &str) -> Result<Line<'_>, ReadError> {
         let (format, after) = (self.format, self.number + 1);
+        if after > MAX_HEADER_LINES {
+            let found = format!("{MAX_HEADER_LINES} other lines");
+            return Err(malformed(format, after, expected, found));
+        }
         self.next()?
             .ok_or_else(|| malformed(format, after, expected, "the end of the file"))
     }
@@ -206,7 +213,7 @@ impl Fields {
                 .terminator(Terminator::Any(b'\n'))
                 .build(),
             unescaped: vec![0; MAX_LINE_BYTES],
-            ends: vec![0; MAX_COLUMNS],
+            ends: vec![0; MAX_FIELDS],
         }
     }
 
@@ -214,7 +221,7 @@ impl Fields {
     ///
     /// # Errors
     /// [`ReadError::Malformed`] for a quotation mark that is never closed, [`ReadError::TooLarge`] for
-    /// more than [`MAX_COLUMNS`] fields.
+    /// more than [`MAX_FIELDS`] fields.
     pub fn split(&mut self, format: &'static str, line: Line<'_>) -> Result<Record<'_>, ReadError> {
         self.reader.reset();
         let (mut written, mut fields) = (0, 0);
@@ -235,8 +242,8 @@ impl Fields {
                 ReadRecordResult::OutputEndsFull => {
                     return Err(ReadError::TooLarge {
                         format,
-                        what: format!("the number of columns on line {}", line.number),
-                        allowed: MAX_COLUMNS as u64,
+                        what: format!("the number of fields on line {}", line.number),
+                        allowed: MAX_FIELDS as u64,
                         remedy: "export fewer channels",
                     });
                 }
@@ -370,7 +377,7 @@ mod tests {
         let endless = vec![b'1'; MAX_LINE_BYTES * 4];
         let error = Lines::new("CSV", endless.as_slice()).next().err().unwrap();
         assert!(matches!(error, ReadError::TooLarge { .. }), "{error}");
-        let wide = vec![b','; MAX_COLUMNS + 1];
+        let wide = vec![b','; MAX_FIELDS + 1];
         let line = Line {
             bytes: &wide,
             number: 1,
@@ -380,6 +387,18 @@ mod tests {
             Fields::new(b',').split("CSV", line),
             Err(ReadError::TooLarge { .. })
         ));
+    }
+
+    #[test]
+    fn a_header_has_an_end() {
+        let endless = "key,value\n".repeat(MAX_HEADER_LINES as usize + 1);
+        let mut lines = Lines::new("CSV", endless.as_bytes());
+        while lines.require("names").is_ok() {}
+        let error = lines.require("names").err().unwrap().to_string();
+        assert_eq!(
+            error,
+            "CSV, line 20001: expected names, found 20000 other lines"
+        );
     }
 
     #[test]

@@ -41,6 +41,8 @@ struct Notes {
     laps: Vec<(u32, f64)>,
     /// The sectors that were told before the lap of the same position, and after the last one.
     sectors: Vec<Vec<f64>>,
+    /// How many laps and sectors were told.
+    timed: usize,
 }
 
 /// Reads a file.
@@ -64,7 +66,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
             ));
         }
         if line.bytes.starts_with(b"#") {
-            notes.take(&line.text());
+            notes.take(&line.text())?;
         } else if !line.is_blank() {
             let record = fields.split(FORMAT, line)?;
             let names = (0..record.len()).map(|index| record.text(index).into_owned());
@@ -94,12 +96,12 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
     }
     session.warnings.extend(without_unit(&unstated));
 
-    let mut samples = Samples::new(FORMAT, columns);
+    let mut samples = Samples::new(FORMAT, columns)?;
     let mut row = vec![f64::NAN; names.len()];
     let mut values = Vec::with_capacity(names.len());
     while let Some(line) = lines.next()? {
         if line.bytes.starts_with(b"#") {
-            notes.take(&line.text());
+            notes.take(&line.text())?;
             continue;
         }
         if line.is_blank() {
@@ -189,10 +191,10 @@ fn column<'a>(name: &'a str, unstated: &mut Vec<&'a str>) -> Result<(Device, Col
 }
 
 impl Notes {
-    fn take(&mut self, line: &str) {
+    fn take(&mut self, line: &str) -> Result<(), ReadError> {
         let line = line.trim_start_matches('#').trim();
         let Some((key, value)) = line.split_once(':') else {
-            return;
+            return Ok(());
         };
         let value = value.trim();
         let numbered = |word: &str| key.strip_prefix(word)?.trim().parse::<u32>().ok();
@@ -208,8 +210,10 @@ impl Notes {
             _ => {}
         }
         let Some(seconds) = clock::duration(value) else {
-            return;
+            return Ok(());
         };
+        self.timed += 1;
+        rows::check_laps(FORMAT, self.timed)?;
         if let Some(number) = numbered("Lap ") {
             self.laps.push((number, seconds));
         } else if numbered("Sector ").is_some() {
@@ -218,6 +222,7 @@ impl Notes {
                 sectors.push(seconds);
             }
         }
+        Ok(())
     }
 
     /// The laps that the log tells of; its first begins with the recording. Sectors stand before or after

@@ -13,9 +13,9 @@ use super::clock;
 use super::lap_numbers;
 use super::positions::{Bounds, is_driven_along, line_across};
 use super::rows;
-use super::samples::{Column, Samples, microseconds, without_unit};
+use super::samples::{Column, MAX_CHANNELS, Samples, microseconds, without_unit};
 use super::session::{Details, Quantity, Session, TimingLine};
-use super::text::{Decimals, Line, Lines, MAX_COLUMNS, excerpt, malformed, number};
+use super::text::{Decimals, Line, Lines, excerpt, malformed, number};
 use super::unit::{Conversion, Unit};
 
 const FORMAT: &str = "VBO";
@@ -50,7 +50,7 @@ pub fn read(input: impl BufRead) -> Result<Session, ReadError> {
         ..Session::default()
     };
     let (time, columns) = columns(&header, lines.number(), &mut session.warnings)?;
-    let mut samples = Samples::new(FORMAT, columns);
+    let mut samples = Samples::new(FORMAT, columns)?;
     let mut clock = Clock::default();
     let mut row = Vec::with_capacity(header.names.len());
     while let Some(line) = lines.next()? {
@@ -175,11 +175,12 @@ fn read_header(lines: &mut Lines<impl BufRead>) -> Result<Header, ReadError> {
             _ => {}
         }
         let widest = header.names.len().max(header.units.len());
-        if widest.max(header.long_names.len()) > MAX_COLUMNS {
+        // The time is no channel.
+        if widest.max(header.long_names.len()) > MAX_CHANNELS + 1 {
             return Err(ReadError::TooLarge {
                 format: FORMAT,
-                what: format!("the number of columns up to line {number}"),
-                allowed: MAX_COLUMNS as u64,
+                what: format!("the number of channels up to line {number}"),
+                allowed: MAX_CHANNELS as u64,
                 remedy: "export fewer channels",
             });
         }
