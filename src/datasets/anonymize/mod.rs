@@ -17,7 +17,9 @@
 
 pub mod attacks;
 mod classes;
+pub mod differential_privacy;
 pub mod gate;
+pub mod k_anonymity;
 mod laps;
 pub mod pace_cells;
 pub mod policy;

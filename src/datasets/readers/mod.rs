@@ -5,22 +5,28 @@
 //! file and one line in both. Start reading at [`session`], then at `racechrono_csv`, which is short.
 
 mod aim_csv;
-mod aim_xrk;
+pub mod aim_xrk;
 mod alfano;
 mod apex_timing;
 mod clock;
 mod dovex;
 mod error;
+pub mod inspection;
 mod lap_numbers;
 mod lap_table;
-mod laps;
+pub mod laps;
+pub mod picture;
+mod plane;
 mod positions;
 mod racebox_csv;
 mod racechrono_csv;
 mod recognise;
 mod rows;
 mod samples;
+mod sampling;
 pub mod session;
+pub mod tables;
+pub mod terminal_picture;
 mod text;
 mod trackaddict;
 pub mod unit;
