@@ -1,6 +1,7 @@
 //! `paddock dataset`: from a raw lap table to a published release.
 
 mod anonymize;
+mod inspect;
 mod publish;
 
 use std::fs::File;
@@ -18,6 +19,7 @@ use crate::datasets::comparison::{self, ColumnChange};
 use crate::platform::database::DatabaseError;
 
 use anonymize::AnonymizeArguments;
+use inspect::InspectArguments;
 use publish::PublishArguments;
 
 /// How many lines of a list are asked for at once.
@@ -28,6 +30,7 @@ const PAGE: i64 = 200;
 #[command(after_help = "Example:\n  \
     paddock dataset anonymize laps.csv --policy policy.toml --output try.csv")]
 pub enum DatasetCommand {
+    Inspect(InspectArguments),
     Anonymize(AnonymizeArguments),
     Publish(Box<PublishArguments>),
     /// List the published datasets
@@ -56,6 +59,7 @@ pub enum DatasetCommand {
 
 pub async fn run(settings: &Settings, command: DatasetCommand) -> anyhow::Result<()> {
     match command {
+        DatasetCommand::Inspect(arguments) => inspect::inspect(&arguments),
         DatasetCommand::Anonymize(arguments) => anonymize::anonymize(&arguments),
         DatasetCommand::Publish(arguments) => publish::publish(settings, *arguments).await,
         DatasetCommand::List => list(settings).await,
