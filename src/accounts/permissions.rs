@@ -142,6 +142,8 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/datasets", Anyone, Read),
     rule("GET",  "/datasets/{slug}", Anyone, Read),
     rule("GET",  "/datasets/{slug}/files/{path:.*}", Anyone, Read),
+    rule("GET",  "/datasets/{slug}/croissant.json", Anyone, Read),
+    rule("GET",  "/datasets/{slug}/datapackage.json", Anyone, Read),
     rule("GET",  "/challenges", Anyone, Read),
     rule("GET",  "/challenges/{slug}", Anyone, Read),
     rule("GET",  "/challenges/{slug}/data", Anyone, Read),
@@ -200,6 +202,16 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/datasets/{slug}/files/{path:.*}", Anyone, Read),
     rule("GET",  "/api/v1/metrics", Anyone, Read),
     rule("GET",  "/api/v1/receipts/key", Anyone, Read),
+
+    // The hub's API, for the clients of Hugging Face; whose files they are, the dataset says
+    rule("GET",  "/api/whoami-v2", Account, Read),
+    rule("GET",  "/api/datasets/{namespace}/{name}", Anyone, Read),
+    rule("GET",  "/api/datasets/{namespace}/{name}/refs", Anyone, Read),
+    rule("GET",  "/api/datasets/{namespace}/{name}/revision/{revision}", Anyone, Read),
+    rule("GET",  "/api/datasets/{namespace}/{name}/tree/{revision}", Anyone, Read),
+    rule("GET",  "/api/datasets/{namespace}/{name}/tree/{revision}/{path:.*}", Anyone, Read),
+    rule("POST", "/api/datasets/{namespace}/{name}/paths-info/{revision}", Anyone, Read),
+    rule("GET",  "/datasets/{namespace}/{name}/resolve/{revision}/{path:.*}", Anyone, Read),
 
     // The API: those who compete
     rule("GET",  "/api/v1/me", Account, Read),

@@ -2,9 +2,12 @@
 //!
 //! Handlers are thin: they parse, call one function of a room, and answer. No SQL, no rules. May
 //! touch: every room's public functions. [`house`] is what operators and their machines ask of the
-//! server itself, [`openapi()`] describes it all. Start reading at [`v1`].
+//! server itself, [`openapi()`] describes it all. [`metadata`] and [`huggingface`] speak to the clients of
+//! others. Start reading at [`v1`].
 
 pub mod house;
+pub mod huggingface;
+pub mod metadata;
 pub mod openapi;
 pub mod v1;
 
@@ -37,7 +40,9 @@ pub fn configure(routes: &mut ServiceConfig) {
         .app_data(QueryConfig::default().error_handler(query_fault))
         .app_data(PathConfig::default().error_handler(path_fault))
         .configure(house::configure)
-        .configure(v1::configure);
+        .configure(v1::configure)
+        .configure(metadata::configure)
+        .configure(huggingface::configure);
 }
 
 fn json_fault(error: JsonPayloadError, _: &HttpRequest) -> actix_web::Error {

@@ -193,7 +193,7 @@ async fn released_file(
     };
     let local = NamedTempFile::new().map_err(|error| unstored(error.into()))?;
     storage
-        .copy_to_file(Area::Published, &file.sha256, local.path())
+        .copy_to_file(Area::Published, &file.file.sha256, local.path())
         .await
         .map_err(unstored)?;
     Ok(local)

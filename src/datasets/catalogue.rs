@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::publish::{Identities, ReleaseReport};
+use super::publish::{Access, Identities, ReleaseReport};
 use super::summary::TableSummary;
 use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
@@ -70,6 +70,12 @@ pub struct DatasetDetail {
     pub licence: String,
     /// Who publishes it.
     pub owner: String,
+    /// How to cite it, as its publisher wrote it; empty: nothing was written.
+    pub citation: String,
+    /// Its DOI; empty where it has none.
+    pub doi: String,
+    /// Who may download the files.
+    pub access: Access,
     /// The release's version.
     pub version: i32,
     /// What is new in it.
@@ -237,6 +243,7 @@ pub fn find_release(
     release_id: i64,
 ) -> Result<Option<DatasetDetail>, DatabaseError> {
     type Texts = (i64, String, String, String, String, String, String);
+    type Terms = (String, String, Access);
     type Release = (
         i32,
         String,
@@ -247,7 +254,7 @@ pub fn find_release(
         Option<i64>,
         Identities,
     );
-    let found: Option<(Texts, Release)> = releases::table
+    let found: Option<(Texts, Terms, Release)> = releases::table
         .inner_join(datasets::table.inner_join(users::table))
         .filter(releases::id.eq(release_id))
         .select((
@@ -260,6 +267,7 @@ pub fn find_release(
                 datasets::licence,
                 users::username,
             ),
+            (datasets::citation, datasets::doi, datasets::access),
             (
                 releases::version,
                 releases::notes,
@@ -273,10 +281,11 @@ pub fn find_release(
         ))
         .first(connection)
         .optional()?;
-    let Some((texts, release)) = found else {
+    let Some((texts, terms, release)) = found else {
         return Ok(None);
     };
     let (id, slug, title, summary, card, licence, owner) = texts;
+    let (citation, doi, access) = terms;
     let (version, notes, policy, report, published_at, reason, admin, identities) = release;
     let overridden = match (reason, admin) {
         (Some(reason), Some(admin)) => Some(Overridden {
@@ -306,6 +315,9 @@ pub fn find_release(
         card,
         licence,
         owner,
+        citation,
+        doi,
+        access,
         version,
         notes,
         policy,
@@ -321,23 +333,86 @@ pub fn find_release(
     }))
 }
 
-/// A file of the given release, or of the newest.
+/// A file with what decides whether it may be downloaded.
+#[derive(Debug, Clone)]
+pub struct PublishedFile {
+    /// The release that it was found in.
+    pub version: i32,
+    /// Who may download it.
+    pub access: Access,
+    /// The file.
+    pub file: ReleaseFile,
+}
+
+/// A file of the given release, or of the newest that has it.
 pub fn find_file(
     connection: &mut DatabaseConnection,
     slug: &str,
     version: Option<i32>,
     path: &str,
-) -> Result<Option<ReleaseFile>, DatabaseError> {
+) -> Result<Option<PublishedFile>, DatabaseError> {
     let mut query = release_files::table
         .inner_join(releases::table.inner_join(datasets::table))
         .filter(datasets::slug.eq(slug))
         .filter(release_files::path.eq(path))
         .order(releases::version.desc())
-        .select(FileRow::as_select())
+        .select((releases::version, datasets::access, FileRow::as_select()))
         .into_boxed::<MultiBackend>();
     if let Some(version) = version {
         query = query.filter(releases::version.eq(version));
     }
-    let row: Option<FileRow> = query.first(connection).optional()?;
-    Ok(row.map(ReleaseFile::from))
+    let row: Option<(i32, Access, FileRow)> = query.first(connection).optional()?;
+    Ok(row.map(|(version, access, file)| PublishedFile {
+        version,
+        access,
+        file: file.into(),
+    }))
+}
+
+/// The contents of a release by their hashes: what its commit is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseContents {
+    /// The release.
+    pub version: i32,
+    /// Name and SHA-256 of each file, in their order.
+    pub files: Vec<(String, String)>,
+}
+
+/// Who publishes a dataset, and the contents of all of its releases, newest first; nothing for an
+/// address that no dataset has.
+pub fn find_contents(
+    connection: &mut DatabaseConnection,
+    slug: &str,
+) -> Result<Option<(String, Vec<ReleaseContents>)>, DatabaseError> {
+    let owner: Option<String> = datasets::table
+        .inner_join(users::table)
+        .filter(datasets::slug.eq(slug))
+        .select(users::username)
+        .first(connection)
+        .optional()?;
+    let Some(owner) = owner else {
+        return Ok(None);
+    };
+    let rows: Vec<(i32, String, String)> = releases::table
+        .inner_join(datasets::table)
+        .inner_join(release_files::table)
+        .filter(datasets::slug.eq(slug))
+        .order((releases::version.desc(), release_files::id))
+        .select((
+            releases::version,
+            release_files::path,
+            release_files::sha256,
+        ))
+        .load(connection)?;
+    let mut contents: Vec<ReleaseContents> = Vec::new();
+    for (version, path, sha256) in rows {
+        match contents.last_mut() {
+            Some(last) if last.version == version => last.files.push((path, sha256)),
+            _ => contents.push(ReleaseContents {
+                version,
+                files: vec![(path, sha256)],
+            }),
+        }
+    }
+    Ok(Some((owner, contents)))
 }

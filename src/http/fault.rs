@@ -16,6 +16,7 @@ use crate::challenges::limits::LimitReached;
 use crate::challenges::runs::RunActError;
 use crate::challenges::submissions::SubmitError;
 use crate::datasets::publish::PublishError;
+use crate::datasets::signed_links::LinkRefusal;
 use crate::platform::database::DatabaseError;
 use crate::platform::storage::StorageError;
 use crate::talent::board::BoardError;
@@ -229,6 +230,16 @@ impl From<PublishError> for Fault {
             PublishError::Storage(error) => error.into(),
             PublishError::Database(error) => error.into(),
         }
+    }
+}
+
+impl From<LinkRefusal> for Fault {
+    fn from(refusal: LinkRefusal) -> Self {
+        let kind = match refusal {
+            LinkRefusal::Expired(_) => "link_expired",
+            LinkRefusal::Wrong => "wrong_signature",
+        };
+        Self::new(StatusCode::FORBIDDEN, kind, refusal.to_string())
     }
 }
 

@@ -7,11 +7,13 @@ use std::num::NonZeroU32;
 use actix_session::SessionExt;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN};
+use actix_web::http::header::{ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use governor::clock::Clock as _;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
@@ -103,7 +105,7 @@ pub async fn guard(
         Err(fault) => {
             let (request, _) = request.into_parts();
             let response = if sends_to_sign_in(&request, &fault) {
-                see_other(&format!("/sign-in?next={}", address_of(&request)))
+                to_sign_in(&request)
             } else {
                 HttpResponse::from_error(fault)
             };
@@ -124,8 +126,10 @@ async fn admit(request: &ServiceRequest) -> Result<Principal, Fault> {
         state.throttles.check(throttle, address.ip())?;
     }
     let principal = identify(request, state).await?;
-    let by_cookie = matches!(principal, Principal::Browser(_) | Principal::Visitor);
-    if by_cookie && !request.method().is_safe() && is_cross_origin(request) {
+    // Browsers add cookies by themselves, and Basic credentials that they once were given.
+    let by_browser = matches!(principal, Principal::Browser(_) | Principal::Visitor)
+        || credentials(request, "basic").is_some();
+    if by_browser && !request.method().is_safe() && is_cross_origin(request) {
         return Err(Fault::new(
             StatusCode::FORBIDDEN,
             "cross_origin",
@@ -153,15 +157,34 @@ fn no_such_method(method: &Method, pattern: &str) -> Fault {
     }
 }
 
-async fn identify(request: &ServiceRequest, state: &State) -> Result<Principal, Fault> {
-    let authorization = request.headers().get(AUTHORIZATION);
-    let bearer = authorization
+/// What an `Authorization` header of this scheme carries.
+fn credentials(request: &ServiceRequest, scheme: &str) -> Option<String> {
+    request
+        .headers()
+        .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .map(|(_, token)| token.trim().to_owned());
-    if let Some(token) = bearer {
-        let now = state.clock.now();
+        .filter(|(sent, _)| sent.eq_ignore_ascii_case(scheme))
+        .map(|(_, credentials)| credentials.trim().to_owned())
+}
+
+/// User name and password of HTTP Basic (RFC 7617).
+fn user_and_password(credentials: &str) -> Option<(String, String)> {
+    let decoded = BASE64_STANDARD.decode(credentials).ok()?;
+    let (user, password) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+fn unknown_token(detail: &str) -> Fault {
+    Fault::new(StatusCode::UNAUTHORIZED, "unknown_token", detail)
+}
+
+/// Who is asking: by a token as a bearer, by user name and token as HTTP Basic, which is all that some
+/// clients can send, or by the session of a browser. Tokens are found by their hash, so that nothing
+/// secret is compared byte by byte.
+async fn identify(request: &ServiceRequest, state: &State) -> Result<Principal, Fault> {
+    let now = state.clock.now();
+    if let Some(token) = credentials(request, "bearer") {
         let found = state
             .database
             .read(move |connection| {
@@ -174,12 +197,29 @@ async fn identify(request: &ServiceRequest, state: &State) -> Result<Principal, 
             })
             .await?;
         return found.ok_or_else(|| {
-            Fault::new(
-                StatusCode::UNAUTHORIZED,
-                "unknown_token",
+            unknown_token(
                 "This token is unknown, expired or revoked; make a new one in your account.",
             )
         });
+    }
+    if let Some(credentials) = credentials(request, "basic") {
+        let refused = || {
+            unknown_token(
+                "Send your user name and, as the password, an API token of yours that is in force; passwords \
+                 are for the sign-in page alone.",
+            )
+        };
+        let (name, token) = user_and_password(&credentials).ok_or_else(refused)?;
+        let person = state
+            .database
+            .read(move |connection| {
+                tokens::authenticate(connection, now, &token).map_err(Fault::from)
+            })
+            .await?;
+        return person
+            .filter(|(user, _)| user.username == name)
+            .map(|(user, scopes)| Principal::Program(user, scopes))
+            .ok_or_else(refused);
     }
     let user = request
         .get_session()
@@ -213,6 +253,20 @@ fn sends_to_sign_in(request: &HttpRequest, fault: &Fault) -> bool {
         && *request.method() == Method::GET
         && !request.path().starts_with("/api/")
         && !request.headers().contains_key(AUTHORIZATION)
+}
+
+/// Sends a browser to the sign-in page and back afterwards.
+pub fn to_sign_in(request: &HttpRequest) -> HttpResponse {
+    see_other(&format!("/sign-in?next={}", address_of(request)))
+}
+
+/// Whether the caller reads pages, as browsers say and programs do not.
+pub fn reads_pages(request: &HttpRequest) -> bool {
+    request
+        .headers()
+        .get(ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 fn address_of(request: &HttpRequest) -> String {

@@ -9,6 +9,7 @@ use super::guard::Throttles;
 use crate::accounts::passwords::Passwords;
 use crate::challenges::dispatch::Dispatch;
 use crate::datasets::publish::Publisher;
+use crate::datasets::signed_links::LinkSigner;
 use crate::datasets::vault::{VaultError, VaultKey};
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
@@ -38,6 +39,8 @@ pub struct State {
     pub receipt_key: Arc<ReceiptKey>,
     /// Publishes datasets; has the vault's key.
     pub publisher: Publisher,
+    /// Signs addresses of files that are not everybody's.
+    pub link_signer: Arc<LinkSigner>,
     /// How often addresses may call.
     pub throttles: Arc<Throttles>,
     /// What `/metrics` shows; none where another server of this process already counts.
@@ -67,6 +70,7 @@ impl State {
             storage: storage.clone(),
             vault_key: Arc::new(vault_key(&config)?),
         };
+        let link_signer = Arc::new(LinkSigner::new(&config.session_key()?));
         Ok(Self {
             throttles: Arc::new(Throttles::new(&config)),
             config: Arc::new(config),
@@ -78,6 +82,7 @@ impl State {
             runtimes: Arc::default(),
             receipt_key,
             publisher,
+            link_signer,
             metrics: crate::platform::observability::start_metrics(),
         })
     }

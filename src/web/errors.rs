@@ -11,6 +11,7 @@ use tracing_actix_web::RequestId;
 
 use super::page::Page;
 use crate::http::fault::Fault;
+use crate::http::guard::reads_pages;
 
 /// Addresses that programs read; their errors stay as they are.
 const FOR_PROGRAMS: [&str; 7] = [
@@ -21,6 +22,15 @@ const FOR_PROGRAMS: [&str; 7] = [
     "/metrics",
     "/openapi.json",
     "/robots.txt",
+];
+
+/// Addresses that programs read at least as often as people; their errors are pages for whoever reads
+/// pages.
+const FOR_BOTH: [&str; 4] = [
+    "/datasets/{slug}/files/{path:.*}",
+    "/datasets/{slug}/croissant.json",
+    "/datasets/{slug}/datapackage.json",
+    "/datasets/{namespace}/{name}/resolve/{revision}/{path:.*}",
 ];
 
 #[derive(Template)]
@@ -43,9 +53,14 @@ pub async fn faults_as_pages(
 }
 
 fn as_page(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let request = response.request();
     let for_program = FOR_PROGRAMS
         .iter()
-        .any(|path| response.request().path().starts_with(path));
+        .any(|path| request.path().starts_with(path))
+        || (!reads_pages(request)
+            && request
+                .match_pattern()
+                .is_some_and(|pattern| FOR_BOTH.contains(&pattern.as_str())));
     let Some(error) = response.response().error().filter(|_| !for_program) else {
         return response;
     };

@@ -38,6 +38,9 @@ fn example(pattern: &str) -> String {
         ("{run}", "999999"),
         ("{username}", "nobody"),
         ("{path:.*}", "none.csv"),
+        ("{namespace}", "nobody"),
+        ("{name}", "none"),
+        ("{revision}", "main"),
         ("{file:.*}", "paddock.css"),
     ]
     .iter()

@@ -1,7 +1,7 @@
 //! Datasets: finding one, downloading its files, and publishing one.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::web::{Json, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
@@ -14,9 +14,11 @@ use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
 use crate::datasets::anonymize::ReleaseKey;
 use crate::datasets::catalogue::{self, DatasetLine, Listed, ReleaseFile};
-use crate::datasets::publish::{DatasetDraft, Publication, ReleaseReport};
+use crate::datasets::metadata::{self, Addresses};
+use crate::datasets::publish::{Access, DatasetDraft, Publication, ReleaseReport};
+use crate::datasets::signed_links::SignedFile;
 use crate::datasets::summary::TableSummary;
-use crate::http::downloads::{self, Download};
+use crate::http::dataset_files::{self, Signature, Wanted};
 use crate::http::fault::Fault;
 use crate::http::guard;
 
@@ -90,6 +92,12 @@ pub struct DatasetDetail {
     licence: String,
     /// Who publishes it.
     owner: String,
+    /// How to cite it.
+    citation: String,
+    /// Its DOI, as in `10.5281/zenodo.1234`; null where it has none.
+    doi: Option<String>,
+    /// Who may download the files.
+    access: Access,
     version: i32,
     /// What is new in this version.
     notes: String,
@@ -100,6 +108,10 @@ pub struct DatasetDetail {
     #[schema(value_type = Object)]
     report: ReleaseReport,
     files: Vec<FileDetail>,
+    /// The release as Croissant.
+    croissant_url: String,
+    /// The release as a Data Package.
+    data_package_url: String,
     /// Every version, newest first.
     versions: Vec<VersionLine>,
 }
@@ -114,7 +126,8 @@ pub struct FileLink {
     rows: i64,
     /// Of its bytes; also its ETag.
     sha256: String,
-    /// Where it is downloaded.
+    /// Where it is downloaded; where that takes an account and the caller has one, an address that is
+    /// signed for 24 hours.
     url: String,
 }
 
@@ -137,9 +150,9 @@ pub struct VersionLine {
     url: String,
 }
 
-fn link(slug: &str, version: i32, file: &ReleaseFile) -> FileLink {
+fn link(slug: &str, query: &str, file: &ReleaseFile) -> FileLink {
     FileLink {
-        url: format!("{}/files/{}?version={version}", address(slug), file.path),
+        url: format!("{}/files/{}?{query}", address(slug), file.path),
         path: file.path.clone(),
         media_type: file.media_type.clone(),
         bytes: file.bytes,
@@ -148,18 +161,34 @@ fn link(slug: &str, version: i32, file: &ReleaseFile) -> FileLink {
     }
 }
 
-/// The files of a release as links.
+/// The files of a release as links, unsigned.
 pub(super) fn link_files(slug: &str, version: i32, files: Vec<ReleaseFile>) -> Vec<FileLink> {
-    files.iter().map(|file| link(slug, version, file)).collect()
+    let query = format!("version={version}");
+    files
+        .iter()
+        .map(|file| link(slug, &query, file))
+        .collect()
 }
 
-impl From<catalogue::DatasetDetail> for DatasetDetail {
-    fn from(found: catalogue::DatasetDetail) -> Self {
+impl DatasetDetail {
+    fn new(found: catalogue::DatasetDetail, house: &House, principal: &Principal) -> Self {
+        let base = house.config.public_url();
+        let addresses = Addresses::new(&base, &found);
+        let citation = metadata::citation(&found, &addresses);
+        let (croissant_url, data_package_url) = (addresses.croissant(), addresses.data_package());
         let (slug, version) = (found.slug, found.version);
-        let files = found.files.into_iter().map(|file| FileDetail {
-            link: link(&slug, version, &file),
-            description: file.description,
-            summary: file.summary,
+        let files = found.files.into_iter().map(|file| {
+            let signed = SignedFile {
+                slug: &slug,
+                version,
+                path: &file.path,
+            };
+            let query = dataset_files::query(house, principal, found.access, signed);
+            FileDetail {
+                link: link(&slug, &query, &file),
+                description: file.description,
+                summary: file.summary,
+            }
         });
         let versions = found
             .versions
@@ -177,11 +206,16 @@ impl From<catalogue::DatasetDetail> for DatasetDetail {
             card: found.card,
             licence: found.licence,
             owner: found.owner,
+            citation,
+            doi: Some(found.doi).filter(|doi| !doi.is_empty()),
+            access: found.access,
             version,
             notes: found.notes,
             published_at: found.published_at,
             policy: found.policy,
             report: found.report,
+            croissant_url,
+            data_package_url,
             slug,
         }
     }
@@ -216,16 +250,41 @@ pub struct VersionQuery {
     version: Option<String>,
 }
 
-impl VersionQuery {
-    fn version(&self) -> Result<Option<i32>, Fault> {
-        match self.version.as_deref().map(str::parse) {
-            None => Ok(None),
-            Some(Ok(version)) if version >= 1 => Ok(Some(version)),
-            Some(_) => Err(Fault::invalid(
-                "version",
-                "versions are whole numbers from 1",
-            )),
-        }
+fn parse_version(sent: Option<&str>) -> Result<Option<i32>, Fault> {
+    match sent.map(str::parse) {
+        None => Ok(None),
+        Some(Ok(version)) if version >= 1 => Ok(Some(version)),
+        Some(_) => Err(Fault::invalid(
+            "version",
+            "versions are whole numbers from 1",
+        )),
+    }
+}
+
+/// Which version of a file, and by what right.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FileQuery {
+    /// The version; without it the newest.
+    #[param(value_type = Option<i32>, minimum = 1)]
+    version: Option<String>,
+    /// Until when a signed address is good, in seconds since 1970.
+    #[param(value_type = Option<i64>)]
+    expires: Option<String>,
+    /// The signature of a signed address, which also names the version.
+    signature: Option<String>,
+}
+
+impl FileQuery {
+    fn signature(&self) -> Result<Signature, Fault> {
+        let expires = self.expires.as_deref().map(str::parse).transpose();
+        Ok(Signature {
+            expires: expires.map_err(|_| {
+                Fault::invalid("expires", "this is a whole number of seconds since 1970")
+            })?,
+            signature: self.signature.clone(),
+        })
     }
 }
 
@@ -239,17 +298,23 @@ impl VersionQuery {
 )]
 pub async fn find(
     house: House,
+    principal: Principal,
     slug: Path<String>,
     query: Query<VersionQuery>,
-) -> Result<Json<DatasetDetail>, Fault> {
-    let version = query.version()?;
+) -> Answer {
+    let version = parse_version(query.version.as_deref())?;
     let asked = slug.clone();
     let found = house
         .database
         .read(move |connection| catalogue::find(connection, &asked, version))
         .await?;
     let found = found.ok_or_else(|| no_such_dataset(&slug, version))?;
-    Ok(Json(DatasetDetail::from(found)))
+    let mut answer = HttpResponse::Ok();
+    if found.access == Access::Account {
+        // It may hold addresses that are the caller's alone.
+        answer.insert_header((CACHE_CONTROL, "private, no-store"));
+    }
+    Ok(answer.json(DatasetDetail::new(found, &house, &principal)))
 }
 
 fn no_such_dataset(slug: &str, version: Option<i32>) -> Fault {
@@ -261,14 +326,16 @@ fn no_such_dataset(slug: &str, version: Option<i32>) -> Fault {
 
 /// Downloads a file
 ///
-/// Answers `Range`, `If-Range` and `If-None-Match`; the ETag is the SHA-256 of the bytes.
+/// Answers `Range`, `If-Range` and `If-None-Match`; the ETag is the SHA-256 of the bytes. Where a dataset's
+/// `access` is `account`, it takes a token, as `Bearer` or as the password of HTTP Basic, or a signed address
+/// as the dataset lists them to whoever has an account.
 #[utoipa::path(
     get, path = "/api/v1/datasets/{slug}/files/{path}", operation_id = "get_dataset_file",
     tag = "datasets",
     params(
         ("slug" = String, Path, description = "The dataset's address"),
         ("path" = String, Path, description = "The file's name in the release"),
-        VersionQuery,
+        FileQuery,
     ),
     responses(
         (status = 200, description = "The file", content(
@@ -280,33 +347,22 @@ fn no_such_dataset(slug: &str, version: Option<i32>) -> Fault {
             (FileBody = "application/vnd.apache.parquet"),
         )),
         (status = 304, description = "The caller's copy is the newest"),
+        (status = 403, description = "The signature of the address is wrong or its time is over, or the token may not read."),
     ),
 )]
 pub async fn file(
     house: House,
     path: Path<(String, String)>,
-    query: Query<VersionQuery>,
+    query: Query<FileQuery>,
     request: HttpRequest,
 ) -> Answer {
-    let version = query.version()?;
     let (slug, path) = path.into_inner();
-    let asked = (slug.clone(), path.clone());
-    let found = house
-        .database
-        .read(move |connection| catalogue::find_file(connection, &asked.0, version, &asked.1))
-        .await?;
-    let file = found.ok_or_else(|| {
-        Fault::not_found(format!(
-            "There is no file `{path}` in the dataset `{slug}`."
-        ))
-    })?;
-    let download = Download {
-        sha256: &file.sha256,
-        bytes: file.bytes.unsigned_abs(),
-        media_type: &file.media_type,
-        file_name: &file.path,
+    let wanted = Wanted {
+        slug: &slug,
+        version: parse_version(query.version.as_deref())?,
+        path: &path,
     };
-    downloads::send(&house.storage, &request, download).await
+    dataset_files::send(&house, &request, wanted, &query.signature()?).await
 }
 
 /// A dataset to publish.
@@ -326,6 +382,12 @@ pub struct DatasetForm {
     card: Option<String>,
     /// An SPDX licence identifier.
     licence: String,
+    /// How to cite it; without it made from title, publisher and year.
+    citation: Option<String>,
+    /// A DOI, as in `10.5281/zenodo.1234`.
+    doi: Option<String>,
+    /// Who may download the files; without it everybody.
+    access: Option<Access>,
     /// What is new in this version.
     notes: Option<String>,
     /// The anonymization policy, in TOML.
@@ -379,6 +441,14 @@ pub async fn publish(
         summary: received.required_text("summary")?,
         card: received.text("card"),
         licence: received.required_text("licence")?,
+        citation: received.text("citation"),
+        doi: received.text("doi"),
+        access: match received.text("access").trim() {
+            "" => Access::default(),
+            sent => sent
+                .parse()
+                .map_err(|error: String| Fault::invalid("access", error))?,
+        },
         notes: received.text("notes"),
         policy: received.required_text("policy")?,
         split: Some(received.text("split")).filter(|split| !split.trim().is_empty()),

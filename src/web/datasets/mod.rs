@@ -2,6 +2,7 @@
 
 mod release;
 
+use actix_web::http::header::{HeaderValue, LINK};
 use actix_web::web::{Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -10,9 +11,13 @@ use serde::Deserialize;
 use super::page::{Page, get};
 use super::{format, markdown};
 use crate::datasets::anonymize::policy::SmallClasses;
-use crate::datasets::catalogue::{self, DatasetDetail, DatasetLine, Listed};
-use crate::http::downloads::{self, Download};
+use crate::datasets::catalogue::{self, DatasetDetail, DatasetLine, Listed, ReleaseFile};
+use crate::datasets::metadata::{self, Addresses, licence, schema_org};
+use crate::datasets::publish::Access;
+use crate::datasets::signed_links::{SignedFile, may_download};
+use crate::http::dataset_files::{self, Signature, Wanted};
 use crate::http::fault::Fault;
+use crate::http::guard;
 use crate::http::state::State;
 use release::{ColumnAction, FileLine, GateLine, Snippet, TableView};
 
@@ -78,6 +83,14 @@ struct DatasetPage {
     dataset: DatasetDetail,
     card: String,
     citation: String,
+    doi: Option<String>,
+    licence_address: Option<String>,
+    /// schema.org's description, for search engines.
+    structured_data: String,
+    croissant: String,
+    data_package: String,
+    /// Whether the files are kept from whoever looks at the page.
+    needs_account: bool,
     newest: i32,
     files: Vec<FileLine>,
     tables: Vec<TableView>,
@@ -103,10 +116,27 @@ async fn show(
         .await?
         .ok_or_else(|| Fault::not_found(not_found))?;
     let base = state.config.public_url();
+    let addresses = Addresses::new(&base, &dataset);
+    let principal = guard::principal(&request);
+    let query = |file: &ReleaseFile| {
+        let file = SignedFile {
+            slug: &dataset.slug,
+            version: dataset.version,
+            path: &file.path,
+        };
+        dataset_files::query(&state, &principal, dataset.access, file)
+    };
+    let links = release::links(&dataset, &addresses);
     let shown = DatasetPage {
         page: Page::new(&request, "datasets"),
         card: markdown::to_html(&dataset.card),
-        citation: release::citation(&dataset, &base),
+        citation: metadata::citation(&dataset, &addresses),
+        doi: metadata::doi_address(&dataset.doi),
+        licence_address: licence::address(&dataset.licence),
+        structured_data: schema_org::in_page(&metadata::schema_org(&dataset, &base)),
+        croissant: addresses.croissant(),
+        data_package: addresses.data_package(),
+        needs_account: may_download(dataset.access, &principal).is_err(),
         newest: dataset
             .versions
             .iter()
@@ -115,7 +145,7 @@ async fn show(
             .unwrap_or_default(),
         files: dataset.files.iter().map(FileLine::from).collect(),
         tables: release::tables(&dataset),
-        snippets: release::snippets(&dataset, &base),
+        snippets: release::snippets(&dataset, &addresses, query),
         actions: release::actions(&dataset),
         gates: dataset
             .report
@@ -126,28 +156,42 @@ async fn show(
             .collect(),
         dataset,
     };
-    shown.page.show(&shown)
+    let mut response = shown.page.show(&shown)?;
+    for link in links {
+        let link = HeaderValue::from_str(&link).map_err(Fault::internal)?;
+        response.headers_mut().append(LINK, link);
+    }
+    Ok(response)
+}
+
+/// Which release of a file, and by what right.
+#[derive(Deserialize)]
+struct FileQuery {
+    version: Option<i32>,
+    expires: Option<i64>,
+    signature: Option<String>,
 }
 
 async fn file(
     state: Data<State>,
     request: HttpRequest,
     address: Path<(String, String)>,
-    release: Query<Release>,
+    query: Query<FileQuery>,
 ) -> Result<HttpResponse, Fault> {
     let (slug, path) = address.into_inner();
-    let version = release.version;
-    let not_found = format!("The dataset `{slug}` has no file `{path}` in this version.");
-    let file = state
-        .database
-        .read(move |connection| catalogue::find_file(connection, &slug, version, &path))
-        .await?
-        .ok_or_else(|| Fault::not_found(not_found))?;
-    let download = Download {
-        sha256: &file.sha256,
-        bytes: file.bytes.unsigned_abs(),
-        media_type: &file.media_type,
-        file_name: &file.path,
+    let wanted = Wanted {
+        slug: &slug,
+        version: query.version,
+        path: &path,
     };
-    downloads::send(&state.storage, &request, download).await
+    let signature = Signature {
+        expires: query.expires,
+        signature: query.signature.clone(),
+    };
+    match dataset_files::send(&state, &request, wanted, &signature).await {
+        Err(fault) if fault.kind == "unauthorized" && guard::reads_pages(&request) => {
+            Ok(guard::to_sign_in(&request))
+        }
+        answer => answer,
+    }
 }

@@ -3,6 +3,10 @@
 use crate::datasets::anonymize::gate::{Gate, Outcome};
 use crate::datasets::anonymize::policy::{Action, Policy};
 use crate::datasets::catalogue::{DatasetDetail, ReleaseFile};
+use crate::datasets::metadata::{
+    Addresses, croissant, data_package, doi_address, hugging_face, licence, release_tables,
+};
+use crate::datasets::publish::Access;
 use crate::datasets::summary::{ColumnSummary, Distinct, NumberSummary, TableSummary};
 use crate::datasets::tables::Role;
 use crate::web::format;
@@ -311,46 +315,85 @@ impl From<&Gate> for GateLine {
     }
 }
 
-/// Code that loads a file.
+/// Code that loads a table.
 pub struct Snippet {
     pub label: &'static str,
     pub code: String,
 }
 
-/// How to load the first table of the release, pinned to its version.
-pub fn snippets(dataset: &DatasetDetail, base: &str) -> Vec<Snippet> {
+/// How to load the first table of the release with each client, pinned to its version. `query` is what
+/// comes after the `?` of a file's address.
+pub fn snippets(
+    dataset: &DatasetDetail,
+    addresses: &Addresses<'_>,
+    query: impl Fn(&ReleaseFile) -> String,
+) -> Vec<Snippet> {
+    let tables = release_tables(dataset);
+    let Some(table) = tables.first() else {
+        return Vec::new();
+    };
     let address = |file: &ReleaseFile| {
-        format!(
-            "{base}/datasets/{}/files/{}?version={}",
-            dataset.slug, file.path, dataset.version
-        )
+        let address = addresses.file(&file.path);
+        let path = address.split('?').next().unwrap_or_default();
+        format!("{path}?{}", query(file))
     };
-    let named = |extension: &str| {
-        dataset
-            .files
-            .iter()
-            .find(|file| file.path.ends_with(extension))
-    };
+    let is_gated = dataset.access == Access::Account;
+    let name = table.name;
     let mut snippets = Vec::new();
-    if let Some(csv) = named(".csv") {
+    if let Some(csv) = table.csv {
         let url = address(csv);
         snippets.push(Snippet {
             label: "pandas",
-            code: format!("import pandas as pd\n\nlaps = pd.read_csv(\"{url}\")"),
+            code: format!("import pandas as pd\n\n{name} = pd.read_csv(\"{url}\")"),
         });
     }
-    if let Some(parquet) = named(".parquet") {
+    if let Some(parquet) = table.parquet {
         let url = address(parquet);
         snippets.push(Snippet {
             label: "Polars",
-            code: format!("import polars as pl\n\nlaps = pl.read_parquet(\"{url}\")"),
+            code: format!("import polars as pl\n\n{name} = pl.read_parquet(\"{url}\")"),
         });
         snippets.push(Snippet {
             label: "DuckDB",
             code: format!("SELECT * FROM read_parquet('{url}');"),
         });
     }
-    if let Some(csv) = named(".csv") {
+    if let Some((config, split)) = hugging_face::place_of(dataset, name) {
+        let token = match is_gated {
+            true => "os.environ[\"HF_TOKEN\"] = \"pdk_…\"  # an API token of your account\n",
+            false => "",
+        };
+        let config = config.map_or(String::new(), |config| format!("\"{config}\", "));
+        snippets.push(Snippet {
+            label: "Hugging Face datasets",
+            code: format!(
+                "import os\n\nos.environ[\"HF_ENDPOINT\"] = \"{}\"  # before the import\n{token}\
+                 from datasets import load_dataset\n\n\
+                 {name} = load_dataset(\"{}/{}\", {config}split=\"{split}\", revision=\"v{}\")",
+                addresses.site(),
+                dataset.owner,
+                dataset.slug,
+                dataset.version,
+            ),
+        });
+    }
+    let credentials = match is_gated {
+        true => {
+            "import os\n\nos.environ[\"CROISSANT_BASIC_AUTH_USERNAME\"] = \"your user name\"\n\
+             os.environ[\"CROISSANT_BASIC_AUTH_PASSWORD\"] = \"pdk_…\"  # an API token of your account\n"
+        }
+        false => "",
+    };
+    snippets.push(Snippet {
+        label: "Croissant",
+        code: format!(
+            "{credentials}import mlcroissant as mlc\n\n\
+             dataset = mlc.Dataset(\"{}\")\n\
+             {name} = list(dataset.records(\"{name}\"))",
+            addresses.croissant(),
+        ),
+    });
+    if let Some(csv) = table.csv {
         snippets.push(Snippet {
             label: "curl",
             code: format!(
@@ -363,17 +406,38 @@ pub fn snippets(dataset: &DatasetDetail, base: &str) -> Vec<Snippet> {
     snippets
 }
 
-/// How to name the release in a paper.
-pub fn citation(dataset: &DatasetDetail, base: &str) -> String {
-    format!(
-        "{} ({}). {} (version {}) [Data set]. Paddock. {base}/datasets/{}?version={}",
-        dataset.owner,
-        dataset.published_at.format("%Y"),
-        dataset.title,
-        dataset.version,
-        dataset.slug,
-        dataset.version
-    )
+/// The release for machines that look at the page's headers alone: Signposting
+/// (<https://signposting.org/FAIR/>), as values of `Link`.
+pub fn links(dataset: &DatasetDetail, addresses: &Addresses<'_>) -> Vec<String> {
+    let mut links = vec![
+        "<https://schema.org/Dataset>; rel=\"type\"".to_owned(),
+        "<https://schema.org/AboutPage>; rel=\"type\"".to_owned(),
+        format!(
+            "<{}>; rel=\"describedby\"; type=\"{}\"; profile=\"{}\"",
+            addresses.croissant(),
+            croissant::MEDIA_TYPE,
+            croissant::PROFILE,
+        ),
+        format!(
+            "<{}>; rel=\"describedby\"; type=\"{}\"",
+            addresses.data_package(),
+            data_package::MEDIA_TYPE,
+        ),
+    ];
+    if let Some(doi) = doi_address(&dataset.doi) {
+        links.push(format!("<{doi}>; rel=\"cite-as\""));
+    }
+    if let Some(licence) = licence::address(&dataset.licence) {
+        links.push(format!("<{licence}>; rel=\"license\""));
+    }
+    for file in &dataset.files {
+        let address = addresses.file(&file.path);
+        links.push(format!(
+            "<{address}>; rel=\"item\"; type=\"{}\"",
+            file.media_type
+        ));
+    }
+    links
 }
 
 #[cfg(test)]
