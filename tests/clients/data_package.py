@@ -41,7 +41,7 @@ assert seconds.description == "Time of the lap" and seconds.custom["unit"] == "s
 
 # The rows of a challenge's test table are told apart by their id.
 test = Package(address(told["split_slug"])).get_resource("test")
-assert test.schema.primary_key == ["row_id"], test.schema.primary_key
+assert test.schema.primary_key == ["id"], test.schema.primary_key
 
 # Validation does look at the bytes: a package that claims another hash fails.
 descriptor = requests.get(address(told["slug"])).json()

@@ -10,7 +10,8 @@ import duckdb
 import pandas
 import polars
 import requests
-from duckdb_extensions import import_extension
+
+import httpfs
 
 told = json.load(open(sys.argv[1]))
 
@@ -23,9 +24,8 @@ def right(rows, total):
     assert rows == told["rows"] and math.isclose(total, told["seconds"], rel_tol=1e-12), (rows, total)
 
 
-import_extension("httpfs")
 duck = duckdb.connect()
-duck.load_extension("httpfs")
+httpfs.load(duck)
 
 
 def all_three(csv, parquet):

@@ -5,6 +5,10 @@ import json
 import subprocess
 import sys
 
+import duckdb
+
+import httpfs
+
 told = json.load(open(sys.argv[1]))
 
 
@@ -41,11 +45,9 @@ def rows(label, code):
         name = code.split("--output ")[1].split()[0]
         return len(open(name).read().splitlines()) - 1
     if label == "DuckDB":
-        code = (
-            "import duckdb\nfrom duckdb_extensions import import_extension\nimport_extension('httpfs')\n"
-            f"duckdb.load_extension('httpfs')\ndata = train = duckdb.sql({code!r}).fetchall()"
-        )
-    return int(run([sys.executable, "-c", f"{code}\nprint(len({told["table"]}))"]))
+        httpfs.load()
+        return len(duckdb.sql(code).fetchall())
+    return int(run([sys.executable, "-c", f"{code}\nprint(len({told['table']}))"]))
 
 
 snippets = Snippets()
