@@ -131,6 +131,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/static/{file:.*}", Anyone, Read),
     rule("GET",  "/favicon.ico", Anyone, Read),
     rule("GET",  "/robots.txt", Anyone, Read),
+    rule("GET",  "/sitemap.xml", Anyone, Read),
 
     // Pages: anyone
     rule("GET",  "/", Anyone, Read),
@@ -144,6 +145,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/datasets/{slug}/files/{path:.*}", Anyone, Read),
     rule("GET",  "/datasets/{slug}/croissant.json", Anyone, Read),
     rule("GET",  "/datasets/{slug}/datapackage.json", Anyone, Read),
+    rule("GET",  "/datasets/{namespace}/{name}", Anyone, Read),
     rule("GET",  "/challenges", Anyone, Read),
     rule("GET",  "/challenges/{slug}", Anyone, Read),
     rule("GET",  "/challenges/{slug}/data", Anyone, Read),

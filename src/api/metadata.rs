@@ -1,9 +1,9 @@
 //! Documents about a release in the standards of others, beside the dataset's page. They are everybody's,
 //! whoever may download the files.
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{Path, Query, ServiceConfig};
-use actix_web::HttpResponse;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -32,7 +32,14 @@ struct Release {
 }
 
 async fn croissant_document(house: House, slug: Path<String>, release: Query<Release>) -> Answer {
-    answer(&house, &slug, release.version, croissant::MEDIA_TYPE, metadata::croissant).await
+    answer(
+        &house,
+        &slug,
+        release.version,
+        croissant::MEDIA_TYPE,
+        metadata::croissant,
+    )
+    .await
 }
 
 async fn data_package_document(
@@ -40,7 +47,14 @@ async fn data_package_document(
     slug: Path<String>,
     release: Query<Release>,
 ) -> Answer {
-    answer(&house, &slug, release.version, data_package::MEDIA_TYPE, metadata::data_package).await
+    answer(
+        &house,
+        &slug,
+        release.version,
+        data_package::MEDIA_TYPE,
+        metadata::data_package,
+    )
+    .await
 }
 
 async fn answer(

@@ -64,9 +64,7 @@ pub async fn find(state: &State, wanted: Wanted<'_>) -> Result<PublishedFile, Fa
     let (asked_slug, asked_path) = (slug.to_owned(), path.to_owned());
     let found = state
         .database
-        .read(move |connection| {
-            catalogue::find_file(connection, &asked_slug, version, &asked_path)
-        })
+        .read(move |connection| catalogue::find_file(connection, &asked_slug, version, &asked_path))
         .await?;
     found.ok_or_else(|| {
         Fault::not_found(match version {

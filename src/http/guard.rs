@@ -7,7 +7,9 @@ use std::num::NonZeroU32;
 use actix_session::SessionExt;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN};
+use actix_web::http::header::{
+    ACCEPT, AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION, ORIGIN,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;

@@ -18,8 +18,7 @@ use crate::platform::storage::hexadecimal;
 pub fn configure(routes: &mut ServiceConfig) {
     routes
         .service(web::resource("/static/{file:.*}").route(get().to(asset)))
-        .service(web::resource("/favicon.ico").route(get().to(favicon)))
-        .service(web::resource("/robots.txt").route(get().to(robots)));
+        .service(web::resource("/favicon.ico").route(get().to(favicon)));
 }
 
 struct Asset {
@@ -89,13 +88,6 @@ async fn asset(
 async fn favicon(request: HttpRequest) -> Result<HttpResponse, Fault> {
     let asset = find("favicon.svg").ok_or_else(|| Fault::not_found("There is no icon."))?;
     Ok(send(&request, asset, false))
-}
-
-async fn robots() -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
-        .insert_header((CACHE_CONTROL, "public, max-age=86400"))
-        .body("User-agent: *\nDisallow: /account\nDisallow: /console\nDisallow: /submissions\n")
 }
 
 fn send(request: &HttpRequest, asset: &Asset, is_versioned: bool) -> HttpResponse {

@@ -14,7 +14,7 @@ use crate::http::fault::Fault;
 use crate::http::guard::reads_pages;
 
 /// Addresses that programs read; their errors stay as they are.
-const FOR_PROGRAMS: [&str; 7] = [
+const FOR_PROGRAMS: [&str; 8] = [
     "/api/",
     "/static/",
     "/healthz",
@@ -22,6 +22,7 @@ const FOR_PROGRAMS: [&str; 7] = [
     "/metrics",
     "/openapi.json",
     "/robots.txt",
+    "/sitemap.xml",
 ];
 
 /// Addresses that programs read at least as often as people; their errors are pages for whoever reads

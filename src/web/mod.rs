@@ -13,6 +13,7 @@ pub mod page;
 mod accounts;
 mod challenges;
 mod console;
+mod crawlers;
 mod datasets;
 mod home;
 mod leaderboard;
@@ -26,6 +27,7 @@ use actix_web::web::ServiceConfig;
 pub fn configure(routes: &mut ServiceConfig) {
     routes
         .configure(assets::configure)
+        .configure(crawlers::configure)
         .configure(home::configure)
         .configure(accounts::configure)
         .configure(challenges::configure)

@@ -98,7 +98,12 @@ fn raw_table() -> String {
 }
 
 /// Publishes the table; an admin has read whatever the gates say of so regular a one.
-async fn publish(app: &TestApp, owner: &Account, slug: &str, change: impl FnOnce(&mut DatasetDraft)) {
+async fn publish(
+    app: &TestApp,
+    owner: &Account,
+    slug: &str,
+    change: impl FnOnce(&mut DatasetDraft),
+) {
     let folder = tempfile::tempdir().unwrap();
     let table = folder.path().join("laps.csv");
     std::fs::write(&table, raw_table()).unwrap();
@@ -166,8 +171,9 @@ fn of_files(detail: &Value, field: &str) -> Value {
 
 /// Runs a script of `tests/clients` with what it is told, in an empty folder that is also its home.
 async fn run_client(script: &str, told: &Value) {
-    let python = std::env::var("PADDOCK_TEST_CLIENTS")
-        .expect("PADDOCK_TEST_CLIENTS names a python with tests/clients/requirements.txt installed");
+    let python = std::env::var("PADDOCK_TEST_CLIENTS").expect(
+        "PADDOCK_TEST_CLIENTS names a python with tests/clients/requirements.txt installed",
+    );
     let script = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/clients")
         .join(script);
@@ -290,7 +296,11 @@ fn every_snippet_of_a_datasets_page_runs_as_it_stands() {
         told["page"] = json!(file);
         let pages = [
             (app.visitor(), "/datasets/school-laps?version=1", "data"),
-            (app.browser_of(&expert).await, "/datasets/members-laps", "data"),
+            (
+                app.browser_of(&expert).await,
+                "/datasets/members-laps",
+                "data",
+            ),
             (app.visitor(), "/datasets/split-laps", "train"),
         ];
         for (browser, address, table) in pages {
@@ -307,7 +317,10 @@ fn every_snippet_of_a_datasets_page_runs_as_it_stands() {
 async fn refused(request: RequestBuilder, status: u16, kind: &str) -> Value {
     let response = answer(request).await;
     assert_eq!(response.status(), status);
-    assert_eq!(response.headers()["content-type"], "application/problem+json");
+    assert_eq!(
+        response.headers()["content-type"],
+        "application/problem+json"
+    );
     let problem: Value = response.json().await.unwrap();
     assert_eq!(problem["type"], kind, "{problem}");
     problem
@@ -323,14 +336,31 @@ on_both_databases!(files_for_accounts_are_kept_from_others, |app| async move {
     // Nobody gets the files, on either address, and is told what to do.
     for address in [GATED.to_owned(), format!("/api/v1{GATED}")] {
         let problem = refused(app.get(&address), 401, "unauthorized").await;
-        assert!(problem["detail"].as_str().unwrap().contains("API token"), "{problem}");
+        assert!(
+            problem["detail"].as_str().unwrap().contains("API token"),
+            "{problem}"
+        );
         for range in ["bytes=0-9", "bytes=-9"] {
-            refused(app.get(&address).header("Range", range), 401, "unauthorized").await;
+            refused(
+                app.get(&address).header("Range", range),
+                401,
+                "unauthorized",
+            )
+            .await;
         }
     }
-    let browser = answer(app.visitor().client.get(format!("{}{GATED}", app.address)).header("Accept", "text/html")).await;
+    let browser = answer(
+        app.visitor()
+            .client
+            .get(format!("{}{GATED}", app.address))
+            .header("Accept", "text/html"),
+    )
+    .await;
     assert_eq!(browser.status(), 303);
-    assert_eq!(browser.headers()["location"], format!("/sign-in?next={GATED}"));
+    assert_eq!(
+        browser.headers()["location"],
+        format!("/sign-in?next={GATED}")
+    );
     let worker = app.worker_token("north").await;
     refused(app.get(GATED).bearer_auth(worker), 401, "unauthorized").await;
     let blind = app.token_of(&expert.user, &[Scope::Submit]).await;
@@ -354,165 +384,263 @@ on_both_databases!(files_for_accounts_are_kept_from_others, |app| async move {
     assert_eq!(bearer.headers()["cache-control"], "private, no-cache");
     let basic = |user: &str, password: &str| app.get(GATED).basic_auth(user, Some(password));
     assert_eq!(answer(basic(name, &expert.token)).await.status(), 200);
-    refused(basic(&organizer.user.username, &expert.token), 401, "unknown_token").await;
+    refused(
+        basic(&organizer.user.username, &expert.token),
+        401,
+        "unknown_token",
+    )
+    .await;
     refused(basic(name, &expert.password), 401, "unknown_token").await;
     for broken in ["Basic", "Basic ", "Basic !", "Basic w6k="] {
-        let status = answer(app.get(GATED).header("Authorization", broken)).await.status();
+        let status = answer(app.get(GATED).header("Authorization", broken))
+            .await
+            .status();
         assert_eq!(status, 401, "{broken}");
     }
 });
 
-on_both_databases!(a_signed_address_opens_one_file_for_a_while, |app| async move {
-    let organizer = app.account(Role::Organizer).await;
-    publish_gated(&app, &organizer, "members-laps").await;
-    publish_gated(&app, &organizer, "members-laps").await;
-    let expert = app.account(Role::Expert).await;
+on_both_databases!(
+    a_signed_address_opens_one_file_for_a_while,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        publish_gated(&app, &organizer, "members-laps").await;
+        publish_gated(&app, &organizer, "members-laps").await;
+        let expert = app.account(Role::Expert).await;
 
-    // It is told to whoever has an account, and to nobody else.
-    let nobodys = read(app.get("/api/v1/datasets/members-laps?version=1")).await;
-    assert_eq!(
-        nobodys["files"][0]["url"],
-        "/api/v1/datasets/members-laps/files/data.csv?version=1"
-    );
-    let detail = detail(&app, &expert, "members-laps", 1).await;
-    assert_eq!(detail["access"], "account");
-    let signed = detail["files"][0]["url"].as_str().unwrap();
-    let page = app.browser_of(&expert).await.page("/datasets/members-laps").await;
-    assert!(page.contains("signature="));
-    assert!(!app.visitor().page("/datasets/members-laps").await.contains("signature="));
-
-    // It works alone: whole, by HEAD, by ranges, and below the page as below the API.
-    let whole = answer(app.get(signed)).await;
-    assert_eq!(whole.status(), 200);
-    assert_eq!(
-        whole.headers()["cache-control"],
-        "private, max-age=31536000, immutable"
-    );
-    let bytes = whole.bytes().await.unwrap();
-    assert_eq!(bytes.len() as u64, detail["files"][0]["bytes"].as_u64().unwrap());
-    let head = answer(reqwest::Client::new().head(format!("{}{signed}", app.address))).await;
-    assert_eq!(head.headers()["content-length"], bytes.len().to_string());
-    let below_page = signed.strip_prefix("/api/v1").unwrap();
-    let part = answer(app.get(below_page).header("Range", "bytes=-5")).await;
-    assert_eq!(part.status(), 206);
-    assert_eq!(part.bytes().await.unwrap(), bytes.slice(bytes.len() - 5..));
-
-    // It is for this file of this version, unchanged.
-    for (from, to) in [
-        ("data.csv", "data.parquet"),
-        ("version=1", "version=2"),
-        ("expires=1", "expires=2"),
-        ("signature=", "signature=0"),
-    ] {
-        let changed = signed.replace(from, to);
-        assert_ne!(changed, signed);
-        refused(app.get(&changed), 403, "wrong_signature").await;
-    }
-    let unversioned = signed.replace("version=1&", "");
-    refused(app.get(&unversioned), 401, "unauthorized").await;
-
-    app.advance(TimeDelta::hours(23));
-    assert_eq!(answer(app.get(signed)).await.status(), 200);
-    app.advance(TimeDelta::hours(1));
-    let problem = refused(app.get(signed), 403, "link_expired").await;
-    assert!(problem["detail"].as_str().unwrap().contains("get a new one"), "{problem}");
-});
-
-on_both_databases!(a_datasets_page_describes_itself_to_machines, |app| async move {
-    let organizer = app.account_named("karla", Role::Organizer).await;
-    publish(&app, &organizer, "school-laps", |_| ()).await;
-    let response = answer(app.get("/datasets/school-laps")).await;
-    let links: Vec<String> = response
-        .headers()
-        .get_all("link")
-        .iter()
-        .map(|link| link.to_str().unwrap().to_owned())
-        .collect();
-    let base = &app.address;
-    for link in [
-        format!("<{base}/datasets/school-laps/croissant.json?version=1>; rel=\"describedby\"; type=\"application/ld+json\"; profile=\"http://mlcommons.org/croissant/1.1\""),
-        format!("<{base}/datasets/school-laps/datapackage.json?version=1>; rel=\"describedby\"; type=\"application/json\""),
-        "<https://doi.org/10.5281/zenodo.1234>; rel=\"cite-as\"".to_owned(),
-        "<https://spdx.org/licenses/CC-BY-4.0>; rel=\"license\"".to_owned(),
-    ] {
-        assert!(links.contains(&link), "{link} is not in {links:#?}");
-    }
-    let page = response.text().await.unwrap();
-    let block = page
-        .split_once("<script type=\"application/ld+json\">")
-        .and_then(|(_, rest)| rest.split_once("</script>"))
-        .unwrap()
-        .0;
-    assert!(!block.contains('<'), "nothing in it can end it");
-    let described: Value = serde_json::from_str(block).unwrap();
-    let detail = read(app.get("/api/v1/datasets/school-laps")).await;
-    assert_eq!(described["@type"], "Dataset");
-    assert_eq!(described["name"], detail["title"]);
-    assert_eq!(described["identifier"], "https://doi.org/10.5281/zenodo.1234");
-    let (theirs, ours) = (&described["distribution"], &detail["files"]);
-    assert_eq!(theirs.as_array().unwrap().len(), ours.as_array().unwrap().len());
-    for (theirs, ours) in theirs.as_array().unwrap().iter().zip(ours.as_array().unwrap()) {
-        assert_eq!(theirs["sha256"], ours["sha256"]);
-        let address = theirs["contentUrl"].as_str().unwrap();
-        let response = reqwest::get(address).await.unwrap();
+        // It is told to whoever has an account, and to nobody else.
+        let nobodys = read(app.get("/api/v1/datasets/members-laps?version=1")).await;
         assert_eq!(
-            response.headers()["cache-control"],
-            "public, max-age=31536000, immutable"
+            nobodys["files"][0]["url"],
+            "/api/v1/datasets/members-laps/files/data.csv?version=1"
         );
-        assert_eq!(response.content_length(), ours["bytes"].as_u64());
-    }
-    let seconds = json!({ "@type": "PropertyValue", "name": "seconds", "description": "Time of the lap", "unitText": "s" });
-    let measured = described["variableMeasured"].as_array().unwrap();
-    assert!(measured.contains(&seconds), "{measured:?}");
-    for (field, address) in [("croissant_url", "croissant.json"), ("data_package_url", "datapackage.json")] {
-        let url = detail[field].as_str().unwrap();
-        assert_eq!(url, format!("{base}/datasets/school-laps/{address}?version=1"));
-        let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
-        assert_eq!(document["version"], "1.0.0", "{document}");
-    }
-    refused(app.get("/datasets/school-laps/croissant.json?version=2"), 404, "not_found").await;
-});
+        let detail = detail(&app, &expert, "members-laps", 1).await;
+        assert_eq!(detail["access"], "account");
+        let signed = detail["files"][0]["url"].as_str().unwrap();
+        let page = app
+            .browser_of(&expert)
+            .await
+            .page("/datasets/members-laps")
+            .await;
+        assert!(page.contains("signature="));
+        assert!(
+            !app.visitor()
+                .page("/datasets/members-laps")
+                .await
+                .contains("signature=")
+        );
 
-on_both_databases!(the_hubs_addresses_and_the_pages_do_not_collide, |app| async move {
-    let organizer = app.account_named("karla", Role::Organizer).await;
-    // The names that the addresses of both are made of.
-    for slug in ["files", "resolve", "refs"] {
-        publish(&app, &organizer, slug, |_| ()).await;
-        let page = answer(app.get(&format!("/datasets/{slug}"))).await;
-        assert_eq!(page.status(), 200, "{slug}");
-        let file = answer(app.get(&format!("/datasets/{slug}/files/data.csv"))).await;
-        assert_eq!(file.status(), 200, "{slug}");
-        assert_eq!(file.headers().get("x-repo-commit"), None);
-        for path in ["README.md", "data.csv"] {
-            let address = format!("/datasets/karla/{slug}/resolve/v1/{path}");
-            let file = answer(app.get(&address)).await;
-            assert_eq!(file.status(), 200, "{address}");
-            assert_eq!(file.headers()["x-repo-commit"].len(), 40);
+        // It works alone: whole, by HEAD, by ranges, and below the page as below the API.
+        let whole = answer(app.get(signed)).await;
+        assert_eq!(whole.status(), 200);
+        assert_eq!(
+            whole.headers()["cache-control"],
+            "private, max-age=31536000, immutable"
+        );
+        let bytes = whole.bytes().await.unwrap();
+        assert_eq!(
+            bytes.len() as u64,
+            detail["files"][0]["bytes"].as_u64().unwrap()
+        );
+        let head = answer(reqwest::Client::new().head(format!("{}{signed}", app.address))).await;
+        assert_eq!(head.headers()["content-length"], bytes.len().to_string());
+        let below_page = signed.strip_prefix("/api/v1").unwrap();
+        let part = answer(app.get(below_page).header("Range", "bytes=-5")).await;
+        assert_eq!(part.status(), 206);
+        assert_eq!(part.bytes().await.unwrap(), bytes.slice(bytes.len() - 5..));
+
+        // It is for this file of this version, unchanged.
+        for (from, to) in [
+            ("data.csv", "data.parquet"),
+            ("version=1", "version=2"),
+            ("expires=1", "expires=2"),
+            ("signature=", "signature=0"),
+        ] {
+            let changed = signed.replace(from, to);
+            assert_ne!(changed, signed);
+            refused(app.get(&changed), 403, "wrong_signature").await;
         }
-        let info = read(app.get(&format!("/api/datasets/karla/{slug}"))).await;
-        assert_eq!(info["id"], format!("karla/{slug}"));
-    }
-    // A release that does not change keeps its commit when another comes.
-    let commit = |info: &Value| info["sha"].as_str().unwrap().to_owned();
-    let before = commit(&read(app.get("/api/datasets/karla/files")).await);
-    publish(&app, &organizer, "files", |_| ()).await;
-    let tagged = read(app.get("/api/datasets/karla/files/revision/v1")).await;
-    assert_eq!(commit(&tagged), before);
-    let newest = read(app.get("/api/datasets/karla/files/revision/main")).await;
-    assert_ne!(commit(&newest), before);
-});
+        let unversioned = signed.replace("version=1&", "");
+        refused(app.get(&unversioned), 401, "unauthorized").await;
 
-on_both_databases!(basic_credentials_do_not_help_another_site, |app| async move {
+        app.advance(TimeDelta::hours(23));
+        assert_eq!(answer(app.get(signed)).await.status(), 200);
+        app.advance(TimeDelta::hours(1));
+        let problem = refused(app.get(signed), 403, "link_expired").await;
+        assert!(
+            problem["detail"]
+                .as_str()
+                .unwrap()
+                .contains("get a new one"),
+            "{problem}"
+        );
+    }
+);
+
+on_both_databases!(
+    a_datasets_page_describes_itself_to_machines,
+    |app| async move {
+        let organizer = app.account_named("karla", Role::Organizer).await;
+        publish(&app, &organizer, "school-laps", |_| ()).await;
+        let response = answer(app.get("/datasets/school-laps")).await;
+        let links: Vec<String> = response
+            .headers()
+            .get_all("link")
+            .iter()
+            .map(|link| link.to_str().unwrap().to_owned())
+            .collect();
+        let base = &app.address;
+        for link in [
+            format!(
+                "<{base}/datasets/school-laps/croissant.json?version=1>; rel=\"describedby\"; type=\"application/ld+json\"; profile=\"http://mlcommons.org/croissant/1.1\""
+            ),
+            format!(
+                "<{base}/datasets/school-laps/datapackage.json?version=1>; rel=\"describedby\"; type=\"application/json\""
+            ),
+            "<https://doi.org/10.5281/zenodo.1234>; rel=\"cite-as\"".to_owned(),
+            "<https://spdx.org/licenses/CC-BY-4.0>; rel=\"license\"".to_owned(),
+        ] {
+            assert!(links.contains(&link), "{link} is not in {links:#?}");
+        }
+        let page = response.text().await.unwrap();
+        let block = page
+            .split_once("<script type=\"application/ld+json\">")
+            .and_then(|(_, rest)| rest.split_once("</script>"))
+            .unwrap()
+            .0;
+        assert!(!block.contains('<'), "nothing in it can end it");
+        let described: Value = serde_json::from_str(block).unwrap();
+        let detail = read(app.get("/api/v1/datasets/school-laps")).await;
+        assert_eq!(described["@type"], "Dataset");
+        assert_eq!(described["name"], detail["title"]);
+        assert_eq!(
+            described["identifier"],
+            "https://doi.org/10.5281/zenodo.1234"
+        );
+        let (theirs, ours) = (&described["distribution"], &detail["files"]);
+        assert_eq!(
+            theirs.as_array().unwrap().len(),
+            ours.as_array().unwrap().len()
+        );
+        for (theirs, ours) in theirs
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(ours.as_array().unwrap())
+        {
+            assert_eq!(theirs["sha256"], ours["sha256"]);
+            let address = theirs["contentUrl"].as_str().unwrap();
+            let response = reqwest::get(address).await.unwrap();
+            assert_eq!(
+                response.headers()["cache-control"],
+                "public, max-age=31536000, immutable"
+            );
+            assert_eq!(response.content_length(), ours["bytes"].as_u64());
+        }
+        let seconds = json!({ "@type": "PropertyValue", "name": "seconds", "description": "Time of the lap", "unitText": "s" });
+        let measured = described["variableMeasured"].as_array().unwrap();
+        assert!(measured.contains(&seconds), "{measured:?}");
+        for (field, address) in [
+            ("croissant_url", "croissant.json"),
+            ("data_package_url", "datapackage.json"),
+        ] {
+            let url = detail[field].as_str().unwrap();
+            assert_eq!(
+                url,
+                format!("{base}/datasets/school-laps/{address}?version=1")
+            );
+            let document: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+            assert_eq!(document["version"], "1.0.0", "{document}");
+        }
+        refused(
+            app.get("/datasets/school-laps/croissant.json?version=2"),
+            404,
+            "not_found",
+        )
+        .await;
+    }
+);
+
+on_both_databases!(
+    the_hubs_addresses_and_the_pages_do_not_collide,
+    |app| async move {
+        let organizer = app.account_named("karla", Role::Organizer).await;
+        // The names that the addresses of both are made of.
+        for slug in ["files", "resolve", "refs"] {
+            publish(&app, &organizer, slug, |_| ()).await;
+            let page = answer(app.get(&format!("/datasets/{slug}"))).await;
+            assert_eq!(page.status(), 200, "{slug}");
+            let file = answer(app.get(&format!("/datasets/{slug}/files/data.csv"))).await;
+            assert_eq!(file.status(), 200, "{slug}");
+            assert_eq!(file.headers().get("x-repo-commit"), None);
+            for path in ["README.md", "data.csv"] {
+                let address = format!("/datasets/karla/{slug}/resolve/v1/{path}");
+                let file = answer(app.get(&address)).await;
+                assert_eq!(file.status(), 200, "{address}");
+                assert_eq!(file.headers()["x-repo-commit"].len(), 40);
+            }
+            // Where the hub's clients send people.
+            let page = app.visitor().get(&format!("/datasets/karla/{slug}")).await;
+            assert_eq!(page.headers()["location"], format!("/datasets/{slug}"));
+            let info = read(app.get(&format!("/api/datasets/karla/{slug}"))).await;
+            assert_eq!(info["id"], format!("karla/{slug}"));
+        }
+        for nowhere in ["/datasets/rosa/files", "/datasets/karla/none"] {
+            assert_eq!(answer(app.get(nowhere)).await.status(), 404, "{nowhere}");
+        }
+        // A release that does not change keeps its commit when another comes.
+        let commit = |info: &Value| info["sha"].as_str().unwrap().to_owned();
+        let before = commit(&read(app.get("/api/datasets/karla/files")).await);
+        publish(&app, &organizer, "files", |_| ()).await;
+        let tagged = read(app.get("/api/datasets/karla/files/revision/v1")).await;
+        assert_eq!(commit(&tagged), before);
+        let newest = read(app.get("/api/datasets/karla/files/revision/main")).await;
+        assert_ne!(commit(&newest), before);
+    }
+);
+
+on_both_databases!(
+    basic_credentials_do_not_help_another_site,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        let slug = app.post_challenge(&organizer, |_| ()).await;
+        let expert = app.account(Role::Expert).await;
+        let join = |origin: &str| {
+            reqwest::Client::new()
+                .post(format!(
+                    "{}/api/v1/challenges/{slug}/membership",
+                    app.address
+                ))
+                .basic_auth(&expert.user.username, Some(&expert.token))
+                .header("Origin", origin.to_owned())
+                .json(&json!({ "rules_version": 1 }))
+        };
+        refused(join("https://evil.example"), 403, "cross_origin").await;
+        assert!(answer(join(&app.address)).await.status().is_success());
+    }
+);
+
+on_both_databases!(crawlers_find_what_is_published, |app| async move {
     let organizer = app.account(Role::Organizer).await;
-    let slug = app.post_challenge(&organizer, |_| ()).await;
-    let expert = app.account(Role::Expert).await;
-    let join = |origin: &str| {
-        reqwest::Client::new()
-            .post(format!("{}/api/v1/challenges/{slug}/membership", app.address))
-            .basic_auth(&expert.user.username, Some(&expert.token))
-            .header("Origin", origin.to_owned())
-            .json(&json!({ "rules_version": 1 }))
-    };
-    refused(join("https://evil.example"), 403, "cross_origin").await;
-    assert!(answer(join(&app.address)).await.status().is_success());
+    publish(&app, &organizer, "school-laps", |_| ()).await;
+    let challenge = app.post_challenge(&organizer, |_| ()).await;
+    app.post_draft(&organizer, |draft| draft.slug = "not-yet".into())
+        .await;
+    let robots = answer(app.get("/robots.txt")).await.text().await.unwrap();
+    let sitemap = robots
+        .lines()
+        .find_map(|line| line.strip_prefix("Sitemap: "))
+        .unwrap();
+    let sitemap = reqwest::get(sitemap).await.unwrap().text().await.unwrap();
+    let mut addresses = sitemap
+        .split("<loc>")
+        .skip(1)
+        .map(|rest| rest.split_once("</loc>").unwrap().0);
+    for address in addresses.clone() {
+        let status = reqwest::get(address).await.unwrap().status();
+        assert_eq!(status, 200, "{address}");
+    }
+    let mut lists = |page: &str| addresses.any(|address| address.ends_with(page));
+    assert!(lists("/datasets/school-laps"), "{sitemap}");
+    assert!(lists(&format!("/challenges/{challenge}")), "{sitemap}");
+    assert!(!sitemap.contains("not-yet"));
 });

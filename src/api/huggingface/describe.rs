@@ -144,11 +144,7 @@ async fn entries(
 }
 
 /// A file as the hub lists it. Data files are shown as large ones, whose SHA-256 clients read.
-fn entry(
-    (path, size, sha256): (&str, u64, &str),
-    snapshot: &Snapshot,
-    expand: bool,
-) -> Value {
+fn entry((path, size, sha256): (&str, u64, &str), snapshot: &Snapshot, expand: bool) -> Value {
     let mut entry = json!({
         "type": "file",
         "path": path,
@@ -188,7 +184,9 @@ pub async fn tree_below(
         .and_then(|repository| repository.revision(&revision))
         .and_then(|revision| {
             Err(Problem::NoEntry {
-                message: format!("`{folder}` is no folder of this release; its files lie side by side."),
+                message: format!(
+                    "`{folder}` is no folder of this release; its files lie side by side."
+                ),
                 commit: revision.commit,
             })
         });
@@ -209,7 +207,11 @@ pub async fn paths_info(
     let all = entries(&house, &namespace, &name, &revision, has("expand", "true")).await;
     answer(all.map(|all| {
         let entries = all.as_array().cloned().unwrap_or_default();
-        let asked = |entry: &Value| entry["path"].as_str().is_some_and(|path| has("paths", path));
+        let asked = |entry: &Value| {
+            entry["path"]
+                .as_str()
+                .is_some_and(|path| has("paths", path))
+        };
         Value::Array(entries.into_iter().filter(asked).collect())
     }))
 }

@@ -164,10 +164,7 @@ fn link(slug: &str, query: &str, file: &ReleaseFile) -> FileLink {
 /// The files of a release as links, unsigned.
 pub(super) fn link_files(slug: &str, version: i32, files: Vec<ReleaseFile>) -> Vec<FileLink> {
     let query = format!("version={version}");
-    files
-        .iter()
-        .map(|file| link(slug, &query, file))
-        .collect()
+    files.iter().map(|file| link(slug, &query, file)).collect()
 }
 
 impl DatasetDetail {

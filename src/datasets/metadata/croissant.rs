@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Addresses, citation, columns, description, in_words, licence, release_tables, semantic_version};
+use super::{
+    Addresses, citation, columns, description, in_words, licence, release_tables, semantic_version,
+};
 use crate::datasets::catalogue::{DatasetDetail, ReleaseFile};
 use crate::datasets::tables::{Column, ColumnType, Role};
 

@@ -43,7 +43,10 @@ pub fn card(dataset: &DatasetDetail, base: &str) -> String {
     if hub_licence.is_none() {
         header.push(("license_name", json!(dataset.licence)));
     }
-    header.push(("tags", json!(["karting", "motorsport", "tabular", "anonymized"])));
+    header.push((
+        "tags",
+        json!(["karting", "motorsport", "tabular", "anonymized"]),
+    ));
     header.push(("configs", Value::Array(configs(dataset))));
     let mut card = "---\n".to_owned();
     for (name, value) in header {
@@ -76,7 +79,11 @@ fn configs(dataset: &DatasetDetail) -> Vec<Value> {
         .iter()
         .filter_map(|table| Some((table.name, table.typed()?)))
         .collect();
-    let names = |file| -> Vec<_> { columns(file).map(|column| (&column.name, column.kind)).collect() };
+    let names = |file| -> Vec<_> {
+        columns(file)
+            .map(|column| (&column.name, column.kind))
+            .collect()
+    };
     let alike = files
         .windows(2)
         .all(|pair| names(pair[0].1) == names(pair[1].1));

@@ -62,12 +62,7 @@ pub fn doi_address(doi: &str) -> Option<String> {
         .iter()
         .find_map(|prefix| doi.strip_prefix(prefix))
         .unwrap_or(doi);
-    (!doi.is_empty()).then(|| {
-        format!(
-            "https://doi.org/{}",
-            utf8_percent_encode(doi, NOT_IN_DOI)
-        )
-    })
+    (!doi.is_empty()).then(|| format!("https://doi.org/{}", utf8_percent_encode(doi, NOT_IN_DOI)))
 }
 
 /// A table of a release: the files that hold the same rows in different formats.

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    Addresses, citation, columns, description, doi_address, licence, release_tables, semantic_version,
+    Addresses, citation, columns, description, doi_address, licence, release_tables,
+    semantic_version,
 };
 use crate::datasets::catalogue::{DatasetDetail, ReleaseFile};
 use crate::datasets::publish::Access;
@@ -15,7 +16,10 @@ pub fn schema_org(dataset: &DatasetDetail, base: &str) -> Value {
     let files = dataset.files.iter();
     let distribution: Vec<Value> = files.map(|file| download(file, &addresses)).collect();
     let mut measured: Vec<Value> = Vec::new();
-    for file in release_tables(dataset).iter().filter_map(|table| table.typed()) {
+    for file in release_tables(dataset)
+        .iter()
+        .filter_map(|table| table.typed())
+    {
         for value in columns(file).map(variable) {
             if !measured.contains(&value) {
                 measured.push(value);

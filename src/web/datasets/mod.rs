@@ -29,7 +29,9 @@ pub fn configure(routes: &mut ServiceConfig) {
     routes
         .route("/datasets", get().to(list))
         .route("/datasets/{slug}", get().to(show))
-        .route("/datasets/{slug}/files/{path:.*}", get().to(file));
+        .route("/datasets/{slug}/files/{path:.*}", get().to(file))
+        // The last of those with two parts, because it takes any.
+        .route("/datasets/{namespace}/{name}", get().to(repository));
 }
 
 /// Where a page of a list begins.
@@ -193,5 +195,27 @@ async fn file(
             Ok(guard::to_sign_in(&request))
         }
         answer => answer,
+    }
+}
+
+/// The page of a dataset under the name that the clients of Hugging Face have for it, `PUBLISHER/SLUG`: they
+/// send people there.
+async fn repository(
+    state: Data<State>,
+    address: Path<(String, String)>,
+) -> Result<HttpResponse, Fault> {
+    let (namespace, name) = address.into_inner();
+    let slug = name.clone();
+    let found = state
+        .database
+        .read(move |connection| catalogue::find_contents(connection, &slug))
+        .await?;
+    match found {
+        Some((owner, _)) if owner == namespace => {
+            Ok(guard::see_other(&format!("/datasets/{name}")))
+        }
+        _ => Err(Fault::not_found(format!(
+            "There is no dataset `{namespace}/{name}`."
+        ))),
     }
 }
