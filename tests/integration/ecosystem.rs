@@ -10,7 +10,7 @@ use paddock::accounts::tokens::Scope;
 use paddock::accounts::users::Role;
 use paddock::datasets::anonymize::ReleaseKey;
 use paddock::datasets::publish::{Access, DatasetDraft, Override, Publication};
-use reqwest::{RequestBuilder, Response};
+use reqwest::{RequestBuilder, Response, multipart};
 use serde_json::{Value, json};
 
 use crate::app::{Account, Backend, TestApp, run};
@@ -644,3 +644,37 @@ on_both_databases!(crawlers_find_what_is_published, |app| async move {
     assert!(lists(&format!("/challenges/{challenge}")), "{sitemap}");
     assert!(!sitemap.contains("not-yet"));
 });
+
+on_both_databases!(
+    an_organizer_says_over_the_api_how_to_cite_and_who_may_download,
+    |app| async move {
+        let organizer = app.account(Role::Organizer).await;
+        let send = |access: &str| {
+            let table = multipart::Part::text(raw_table()).file_name("laps.csv");
+            let form = multipart::Form::new()
+                .text("slug", "members-laps")
+                .text("title", "Laps")
+                .text("summary", "Laps of members.")
+                .text("licence", "CC0-1.0")
+                .text("policy", POLICY)
+                .text("citation", "A. Marshal, 2026")
+                .text("doi", "10.5281/zenodo.1")
+                .text("access", access.to_owned())
+                .part("table", table);
+            app.api(&organizer.token).post("/datasets").multipart(form)
+        };
+        let problem = refused(send("friends"), 422, "invalid").await;
+        assert_eq!(problem["field"], "access");
+        let published = answer(send("account")).await;
+        assert_eq!(
+            published.status(),
+            201,
+            "{}",
+            published.text().await.unwrap()
+        );
+        let detail = read(app.get("/api/v1/datasets/members-laps")).await;
+        assert_eq!(detail["citation"], "A. Marshal, 2026");
+        assert_eq!(detail["doi"], "10.5281/zenodo.1");
+        assert_eq!(detail["access"], "account");
+    }
+);
