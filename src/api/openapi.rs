@@ -44,6 +44,8 @@ use crate::http::fault::Fault;
         runs::rescore_phase,
         datasets::list,
         datasets::find,
+        datasets::risk_report,
+        datasets::changes,
         datasets::file,
         datasets::publish,
         metrics_catalogue::list,

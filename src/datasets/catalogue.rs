@@ -237,6 +237,21 @@ pub fn find(
     }
 }
 
+/// Two releases of a dataset to compare, the earlier first: by default the newest and the one before.
+pub fn find_two(
+    connection: &mut DatabaseConnection,
+    slug: &str,
+    from: Option<i32>,
+    to: Option<i32>,
+) -> Result<Option<(DatasetDetail, DatasetDetail)>, DatabaseError> {
+    let Some(after) = find(connection, slug, to)? else {
+        return Ok(None);
+    };
+    let from = from.unwrap_or(after.version - 1);
+    let before = find(connection, slug, Some(from))?;
+    Ok(before.map(|before| (before, after)))
+}
+
 /// A release by its row: what a challenge's data page shows.
 pub fn find_release(
     connection: &mut DatabaseConnection,

@@ -14,8 +14,9 @@ use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
 use crate::datasets::anonymize::ReleaseKey;
 use crate::datasets::catalogue::{self, DatasetLine, Listed, ReleaseFile};
+use crate::datasets::comparison::{Comparison, compare};
 use crate::datasets::metadata::{self, Addresses};
-use crate::datasets::publish::{Access, DatasetDraft, Publication, ReleaseReport};
+use crate::datasets::publish::{Access, DatasetDraft, Identities, Publication, ReleaseReport};
 use crate::datasets::signed_links::SignedFile;
 use crate::datasets::summary::TableSummary;
 use crate::http::dataset_files::{self, Signature, Wanted};
@@ -247,14 +248,11 @@ pub struct VersionQuery {
     version: Option<String>,
 }
 
-fn parse_version(sent: Option<&str>) -> Result<Option<i32>, Fault> {
+fn parse_version(field: &str, sent: Option<&str>) -> Result<Option<i32>, Fault> {
     match sent.map(str::parse) {
         None => Ok(None),
         Some(Ok(version)) if version >= 1 => Ok(Some(version)),
-        Some(_) => Err(Fault::invalid(
-            "version",
-            "versions are whole numbers from 1",
-        )),
+        Some(_) => Err(Fault::invalid(field, "versions are whole numbers from 1")),
     }
 }
 
@@ -299,7 +297,7 @@ pub async fn find(
     slug: Path<String>,
     query: Query<VersionQuery>,
 ) -> Answer {
-    let version = parse_version(query.version.as_deref())?;
+    let version = parse_version("version", query.version.as_deref())?;
     let asked = slug.clone();
     let found = house
         .database
@@ -319,6 +317,116 @@ fn no_such_dataset(slug: &str, version: Option<i32>) -> Fault {
         None => format!("There is no dataset `{slug}`."),
         Some(version) => format!("There is no dataset `{slug}` with a version {version}."),
     })
+}
+
+/// A release's risk report.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RiskReport {
+    slug: String,
+    version: i32,
+    /// Why it was published although gates fail, where it was.
+    override_reason: Option<String>,
+    /// The admin who decided that.
+    overridden_by: Option<String>,
+    /// What became of the identities behind the pseudonyms.
+    identities: Identities,
+    /// What was done to the data, what the attacks found and what the gates say.
+    #[schema(value_type = Object)]
+    report: ReleaseReport,
+}
+
+/// Reads a risk report
+///
+/// What was done to a release, what each attack found, and what the gates say.
+#[utoipa::path(
+    get, path = "/api/v1/datasets/{slug}/risk-report", operation_id = "get_risk_report", tag = "datasets",
+    params(("slug" = String, Path, description = "The dataset's address"), VersionQuery),
+    responses((status = 200, description = "The risk report", body = RiskReport)),
+)]
+pub async fn risk_report(
+    house: House,
+    slug: Path<String>,
+    query: Query<VersionQuery>,
+) -> Result<Json<RiskReport>, Fault> {
+    let version = parse_version("version", query.version.as_deref())?;
+    let asked = slug.clone();
+    let found = house
+        .database
+        .read(move |connection| catalogue::find(connection, &asked, version))
+        .await?;
+    let found = found.ok_or_else(|| no_such_dataset(&slug, version))?;
+    let (override_reason, overridden_by) = found
+        .overridden
+        .map(|overridden| (overridden.reason, overridden.by))
+        .unzip();
+    Ok(Json(RiskReport {
+        slug: found.slug,
+        version: found.version,
+        override_reason,
+        overridden_by,
+        identities: found.identities,
+        report: found.report,
+    }))
+}
+
+/// Which two versions.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ChangesQuery {
+    /// The earlier version; without it the one before `to`.
+    #[param(value_type = Option<i32>, minimum = 1)]
+    from: Option<String>,
+    /// The later version; without it the newest.
+    #[param(value_type = Option<i32>, minimum = 1)]
+    to: Option<String>,
+}
+
+/// What changed from one version to another.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Changes {
+    slug: String,
+    from: i32,
+    to: i32,
+    /// What the publisher says of the later version.
+    notes: String,
+    /// Columns and rows, table by table.
+    #[schema(value_type = Object)]
+    comparison: Comparison,
+}
+
+/// Compares two versions
+///
+/// Columns that are new, gone or different, and the rows of each table.
+#[utoipa::path(
+    get, path = "/api/v1/datasets/{slug}/changes", operation_id = "get_dataset_changes", tag = "datasets",
+    params(("slug" = String, Path, description = "The dataset's address"), ChangesQuery),
+    responses((status = 200, description = "What changed", body = Changes)),
+)]
+pub async fn changes(
+    house: House,
+    slug: Path<String>,
+    query: Query<ChangesQuery>,
+) -> Result<Json<Changes>, Fault> {
+    let from = parse_version("from", query.from.as_deref())?;
+    let to = parse_version("to", query.to.as_deref())?;
+    let asked = slug.clone();
+    let found = house
+        .database
+        .read(move |connection| catalogue::find_two(connection, &asked, from, to))
+        .await?;
+    let (before, after) = found.ok_or_else(|| {
+        Fault::not_found(format!(
+            "There are no such two versions of a dataset `{slug}`."
+        ))
+    })?;
+    Ok(Json(Changes {
+        from: before.version,
+        to: after.version,
+        comparison: compare(&before.tables(), &after.tables()),
+        slug: after.slug,
+        notes: after.notes,
+    }))
 }
 
 /// Downloads a file
@@ -356,7 +464,7 @@ pub async fn file(
     let (slug, path) = path.into_inner();
     let wanted = Wanted {
         slug: &slug,
-        version: parse_version(query.version.as_deref())?,
+        version: parse_version("version", query.version.as_deref())?,
         path: &path,
     };
     dataset_files::send(&house, &request, wanted, &query.signature()?).await

@@ -60,6 +60,14 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable("/api/v1/datasets", datasets::list).post(datasets::publish))
         .service(readable("/api/v1/datasets/{slug}", datasets::find))
         .service(readable(
+            "/api/v1/datasets/{slug}/risk-report",
+            datasets::risk_report,
+        ))
+        .service(readable(
+            "/api/v1/datasets/{slug}/changes",
+            datasets::changes,
+        ))
+        .service(readable(
             "/api/v1/datasets/{slug}/files/{path:.*}",
             datasets::file,
         ))

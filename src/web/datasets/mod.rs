@@ -1,6 +1,8 @@
 //! The catalogue of datasets, a dataset's page, and its files.
 
-mod release;
+mod compare;
+pub mod release;
+pub mod risk;
 
 use actix_web::http::header::{HeaderValue, LINK};
 use actix_web::web::{Data, Path, Query, ServiceConfig};
@@ -30,6 +32,8 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route("/datasets", get().to(list))
         .route("/datasets/{slug}", get().to(show))
         .route("/datasets/{slug}/files/{path:.*}", get().to(file))
+        .route("/datasets/{slug}/risk-report", get().to(risk::show))
+        .route("/datasets/{slug}/changes", get().to(compare::show))
         // The last of those with two parts, because it takes any.
         .route("/datasets/{namespace}/{name}", get().to(repository));
 }
@@ -42,7 +46,7 @@ struct Paging {
 
 /// Which release of a dataset.
 #[derive(Deserialize)]
-struct Release {
+pub struct Release {
     version: Option<i32>,
 }
 

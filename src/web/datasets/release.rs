@@ -196,7 +196,7 @@ fn percent(part: u64, whole: u64) -> String {
 }
 
 /// About four significant digits, without a tail of zeros.
-fn short(number: f64) -> String {
+pub fn short(number: f64) -> String {
     let size = number.abs();
     if size != 0.0 && !(1e-4..1e9).contains(&size) {
         return format!("{number:.3e}");
@@ -282,9 +282,10 @@ impl From<&Gate> for GateLine {
     fn from(gate: &Gate) -> Self {
         let (title, bound) = match gate.name.as_str() {
             "linkage" => ("Laps linked to drivers through public results", "at most"),
-            "cross_release" => ("The same driver found in two releases", "at most"),
+            "cross_release" => ("The same driver found in two events", "at most"),
             "class_size" => ("Drivers who look alike in every class", "at least"),
             "attribute_inference" => ("Hidden attributes inferred from shown ones", "at most"),
+            "singling_out" => ("One person told from all others", "at most"),
             "identity_tokens" => ("Names or other identifiers left in the release", "at most"),
             "utility" => ("Usefulness: the pace ranking is kept", "at least"),
             _ => ("Another promise", "at"),
@@ -301,7 +302,7 @@ impl From<&Gate> for GateLine {
             (Outcome::Warning { reason }, _) => ("Told", "slow", reason.clone()),
             (Outcome::NotApplicable { reason }, _) => ("Does not apply", "", reason.clone()),
             (Outcome::NotMeasured { reason }, _) => (
-                "Not measured yet",
+                "Not measured",
                 "slow",
                 format!("{reason}; {bound} {threshold} would be wanted"),
             ),
