@@ -38,6 +38,7 @@ pub async fn serve(
     if let Some(recorded) = state.metrics.clone() {
         tokio::spawn(keep_up(recorded, stop.clone()));
     }
+    tokio::spawn(sweep(state.clone(), stop.clone()));
     let key = Key::try_from(state.config.session_key()?.as_slice())?;
     let over_https = state.config.public_url().starts_with("https://");
     let session_days = i64::from(state.config.session_days);
@@ -84,6 +85,22 @@ pub async fn serve(
     stop.cancel();
     worker.await?;
     Ok(())
+}
+
+/// Deletes what organizers left behind: now, and then every hour.
+async fn sweep(state: State, stop: CancellationToken) {
+    let mut hourly = tokio::time::interval(std::time::Duration::from_secs(60 * 60));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = hourly.tick() => {}
+        }
+        match state.drafts().sweep().await {
+            Ok(0) => {}
+            Ok(drafts) => tracing::info!(drafts, "deleted drafts that nobody came back for"),
+            Err(error) => tracing::warn!(%error, "drafts could not be swept"),
+        }
+    }
 }
 
 /// The worker loop of the server's own process.

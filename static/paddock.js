@@ -2,7 +2,9 @@
 //   times          <time datetime> in the visitor's own zone; <time data-countdown> also says how long is left
 //   copy buttons   in every [data-copy], for the text of its <code>
 //   drop zones     [data-drop] around a file input takes dropped files and names what was chosen
-//   live status    [data-status-url] is replaced by the fragment at that address until one carries data-final
+//   live status    [data-status-url] is replaced by the fragment at that address until one carries data-final;
+//                  where that also carries data-then, the page goes there
+//   uploads        a form with data-upload sends its file part by part (tus 1.0.0) and goes on after a break
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -115,7 +117,9 @@ function followStatus(element) {
         element.replaceChildren(document.createRange().createContextualFragment(html));
         enhance(element);
       }
-      if (element.querySelector("[data-final]")) return;
+      const end = element.querySelector("[data-final]");
+      if (end?.dataset.then) location.replace(end.dataset.then);
+      if (end) return;
     } catch {
       // Offline or restarting: the next turn tries again.
     }
@@ -124,10 +128,99 @@ function followStatus(element) {
   if (!element.querySelector("[data-final]")) next();
 }
 
+const PART = 8 * 2 ** 20;
+const TUS = { "tus-resumable": "1.0.0" };
+
+/** The words of a refusal, for people. */
+async function problemOf(response) {
+  const problem = await response.json().catch(() => null);
+  return problem?.detail ?? `The server answered with ${response.status}.`;
+}
+
+/** Sends a file part by part, and each part again until it has come; `show` is told how much has. */
+async function sendInParts(file, address, offset, show) {
+  let wait = 1_000;
+  while (offset < file.size) {
+    show(offset);
+    const response = await fetch(address, {
+      method: "PATCH",
+      headers: { ...TUS, "content-type": "application/offset+octet-stream", "upload-offset": offset },
+      body: file.slice(offset, offset + PART),
+    }).catch(() => null);
+    if (response?.ok) {
+      offset = Number(response.headers.get("upload-offset"));
+      wait = 1_000;
+      continue;
+    }
+    // 409: something has come that we did not hear of. No answer, or the server's own failure: wait.
+    if (response && response.status < 500 && response.status !== 409 && response.status !== 400) throw new Error(await problemOf(response));
+    show(offset, "The connection broke; trying again…");
+    await new Promise((resume) => setTimeout(resume, wait));
+    wait = Math.min(wait * 2, 30_000);
+    const standing = await fetch(address, { method: "HEAD", headers: TUS }).catch(() => null);
+    if (standing?.ok) offset = Number(standing.headers.get("upload-offset"));
+    else if (standing && standing.status < 500) throw new Error("The upload has gone from the server; begin anew.");
+  }
+}
+
+function connectUploads(root) {
+  for (const form of root.querySelectorAll("form[data-upload]")) {
+    const input = form.querySelector("input[type=file]");
+    const button = form.querySelector("button[type=submit]");
+    const { upload, drafts } = form.dataset;
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const [file] = input.files;
+      let { key } = form.dataset;
+      const status = form.querySelector("[role=status]") ?? form.appendChild(Object.assign(document.createElement("div"), { role: "status" }));
+      const bar = form.querySelector("progress") ?? document.createElement("progress");
+      if (!bar.isConnected) {
+        const label = Object.assign(document.createElement("label"), { className: "progress" });
+        label.append(Object.assign(document.createElement("b"), { textContent: "Received" }), bar);
+        status.before(label);
+      }
+      const text = status.appendChild(document.createElement("p"));
+      const show = (offset, said) => {
+        bar.max = file.size;
+        bar.value = offset;
+        text.textContent = said ?? `${fileSize(offset)} of ${fileSize(file.size)} sent`;
+      };
+      status.replaceChildren(text);
+      button.disabled = true;
+      try {
+        if (key && file.size !== Number(form.dataset.bytes)) throw new Error("This is another file: its size differs. Choose the one that was begun.");
+        let offset = 0;
+        if (!key) {
+          const name = btoa(String.fromCodePoint(...new TextEncoder().encode(file.name)));
+          const begun = await fetch(upload, { method: "POST", headers: { ...TUS, "upload-length": file.size, "upload-metadata": `filename ${name}` } });
+          if (!begun.ok) throw new Error(await problemOf(begun));
+          key = begun.headers.get("location").split("/").pop();
+          form.dataset.key = key;
+          form.dataset.bytes = file.size;
+          // A reload finds the draft, and goes on there.
+          history.replaceState(null, "", drafts + key);
+        } else {
+          const standing = await fetch(`${upload}/${key}`, { method: "HEAD", headers: TUS });
+          if (!standing.ok) throw new Error("The upload has gone from the server; begin anew.");
+          offset = Number(standing.headers.get("upload-offset"));
+        }
+        await sendInParts(file, `${upload}/${key}`, offset, show);
+        show(file.size);
+        location.assign(drafts + key);
+      } catch (problem) {
+        text.className = "error";
+        text.textContent = problem.message;
+        button.disabled = false;
+      }
+    });
+  }
+}
+
 function enhance(root) {
   showTimes(root);
   addCopyButtons(root);
   connectDropZones(root);
+  connectUploads(root);
 }
 
 enhance(document);

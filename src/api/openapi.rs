@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::v1::{
     account, challenges, datasets, kinds, leaderboard, metrics_catalogue, receipts, runs,
-    submissions, talent, worker, workers,
+    submissions, talent, uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -48,6 +48,12 @@ use crate::http::fault::Fault;
         datasets::changes,
         datasets::file,
         datasets::publish,
+        uploads::describe,
+        uploads::create,
+        uploads::find,
+        uploads::append,
+        uploads::override_method,
+        uploads::discard,
         metrics_catalogue::list,
         account::me,
         talent::list,
@@ -69,6 +75,7 @@ use crate::http::fault::Fault;
         (name = "challenges", description = "Contests, their rules and their leaderboards"),
         (name = "submissions", description = "Sending predictions and seeing their scores"),
         (name = "datasets", description = "Published data and its files"),
+        (name = "uploads", description = "Sending raw files part by part, by the tus protocol 1.0.0"),
         (name = "talent", description = "What the best models say of drivers"),
         (name = "account", description = "Who is asking"),
         (name = "worker", description = "For workers of other machines"),
@@ -114,7 +121,7 @@ impl Modify for FromPermissions {
             }
         }
         for path in document.paths.paths.values_mut() {
-            for method in ["GET", "POST", "PUT"] {
+            for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
                 if let Some(operation) = operation_of(path, method) {
                     describe_problems(operation);
                 }
@@ -132,6 +139,9 @@ fn operation_of<'a>(path: &'a mut PathItem, method: &str) -> Option<&'a mut Oper
     match method {
         "GET" => path.get.as_mut(),
         "PUT" => path.put.as_mut(),
+        "PATCH" => path.patch.as_mut(),
+        "DELETE" => path.delete.as_mut(),
+        "OPTIONS" => path.options.as_mut(),
         _ => path.post.as_mut(),
     }
 }

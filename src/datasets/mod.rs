@@ -11,6 +11,7 @@
 pub mod anonymize;
 pub mod catalogue;
 pub mod comparison;
+pub mod drafts;
 pub mod metadata;
 pub mod publish;
 pub mod readers;

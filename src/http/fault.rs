@@ -15,6 +15,7 @@ use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
 use crate::challenges::runs::RunActError;
 use crate::challenges::submissions::SubmitError;
+use crate::datasets::drafts::DraftError;
 use crate::datasets::publish::PublishError;
 use crate::datasets::signed_links::LinkRefusal;
 use crate::platform::database::DatabaseError;
@@ -229,6 +230,32 @@ impl From<PublishError> for Fault {
             PublishError::Io(error) => Self::internal(error),
             PublishError::Storage(error) => error.into(),
             PublishError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<DraftError> for Fault {
+    fn from(error: DraftError) -> Self {
+        let text = error.to_string();
+        let conflict = |kind| Self::new(StatusCode::CONFLICT, kind, text.clone());
+        match error {
+            DraftError::NotFound(_) => Self::not_found(text),
+            DraftError::TooMany => conflict("too_many_drafts"),
+            DraftError::Empty => Self::invalid("file", text),
+            DraftError::TooLarge { limit } => StorageError::TooLarge { limit }.into(),
+            DraftError::Offset { .. } => conflict("offset"),
+            DraftError::TooManyParts => conflict("too_many_parts"),
+            DraftError::Incomplete => conflict("incomplete"),
+            DraftError::NotInspected => conflict("not_inspected"),
+            DraftError::NoPolicy => conflict("no_policy"),
+            DraftError::Busy(_) => conflict("busy"),
+            DraftError::NotMeasured => conflict("not_measured"),
+            DraftError::Changed => conflict("changed"),
+            DraftError::Invalid { field, problem } => Self::invalid(field, problem),
+            DraftError::Publish(error) => error.into(),
+            DraftError::Storage(error) => error.into(),
+            DraftError::Database(error) => error.into(),
+            DraftError::Vault(_) | DraftError::Io(_) => Self::internal(text),
         }
     }
 }

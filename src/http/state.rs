@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use super::guard::Throttles;
 use crate::accounts::passwords::Passwords;
 use crate::challenges::dispatch::Dispatch;
+use crate::datasets::drafts::Drafts;
 use crate::datasets::publish::Publisher;
 use crate::datasets::signed_links::LinkSigner;
 use crate::datasets::vault::{VaultError, VaultKey};
@@ -85,6 +86,15 @@ impl State {
             link_signer,
             metrics: crate::platform::observability::start_metrics(),
         })
+    }
+
+    /// What organizers work on before they publish.
+    pub fn drafts(&self) -> Drafts {
+        Drafts {
+            publisher: self.publisher.clone(),
+            clock: self.clock.clone(),
+            largest: self.config.max_upload_bytes,
+        }
     }
 
     /// What models run with in this process. The first call looks for it, which starts Python once.

@@ -103,7 +103,7 @@ diesel::table! {
         file_name -> Text,
         announced_bytes -> BigInt,
         received_bytes -> BigInt,
-        parts -> Integer,
+        parts -> Text,
         state -> Text,
         source -> Text,
         inspection -> Nullable<Text>,

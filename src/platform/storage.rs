@@ -1,12 +1,14 @@
 //! Bytes by their hash, in any store that `object_store` speaks to.
 //!
-//! Three areas that never mix: what anyone may download, what nobody may (solutions), and what teams
-//! sent. No route takes an area or a key from a request; law 5 rests on that.
+//! Four areas that never mix: what anyone may download, what nobody may (solutions), what teams sent, and
+//! raw files on their way to a release. No route takes an area or a key from a request; law 5 rests on that.
 
+use std::collections::BTreeSet;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
@@ -21,7 +23,7 @@ use tokio::io::AsyncWriteExt;
 /// How many parts of an upload may be under way at once: what bounds an upload's memory.
 const PARTS_IN_FLIGHT: usize = 4;
 
-/// Which of the store's three areas.
+/// Which of the store's areas of single objects; drafts, which lie in parts, have methods of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
     /// Files of releases and sample submissions, content-addressed.
@@ -51,6 +53,25 @@ impl Area {
     }
 }
 
+/// Where bytes are until their hash, and so their key, is known.
+const UPLOADS: &str = "uploads";
+/// Where the parts of drafts' raw files are, under the drafts' keys.
+const DRAFTS: &str = "drafts";
+
+fn draft_path(draft: &str) -> Result<Path, StorageError> {
+    if draft.is_empty() || !draft.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(StorageError::BadKey(draft.to_owned()));
+    }
+    Ok(Path::from(format!("{DRAFTS}/{draft}")))
+}
+
+fn part_path(draft: &str, part: &str) -> Result<Path, StorageError> {
+    if part.is_empty() || !part.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(StorageError::BadKey(part.to_owned()));
+    }
+    Ok(draft_path(draft)?.join(part))
+}
+
 /// What was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
@@ -60,6 +81,17 @@ pub struct Stored {
     pub sha256: String,
     /// How many.
     pub bytes: u64,
+}
+
+/// A part of a draft's raw file that was stored.
+#[derive(Debug)]
+pub struct StoredPart {
+    /// Its random key among the draft's parts.
+    pub key: String,
+    /// How many bytes came; none: nothing was stored.
+    pub bytes: u64,
+    /// Why the sender stopped before the end, if so. What came until then is kept.
+    pub broken: Option<String>,
 }
 
 /// Why bytes could not be stored or read.
@@ -142,7 +174,7 @@ impl Storage {
         stream: impl Stream<Item = Result<Bytes, E>>,
         limit: u64,
     ) -> Result<Stored, StorageError> {
-        let upload = Path::from(format!("uploads/{}", random_key()));
+        let upload = Path::from(format!("{UPLOADS}/{}", random_key()));
         let (sha256, bytes) = self.write_stream(&upload, stream, limit).await?;
         self.store.rename(&upload, &area.path(&sha256)?).await?;
         Ok(Stored {
@@ -202,6 +234,90 @@ impl Storage {
         Ok(())
     }
 
+    /// Streams a part of a draft's raw file in. Of a stream that breaks off, what came is kept: the sender
+    /// goes on from there. Of one that is longer than `limit` nothing is.
+    pub async fn receive_part<E: std::fmt::Display>(
+        &self,
+        draft: &str,
+        stream: impl Stream<Item = Result<Bytes, E>>,
+        limit: u64,
+    ) -> Result<StoredPart, StorageError> {
+        let key = random_key();
+        let path = part_path(draft, &key)?;
+        let mut broken = None;
+        // Ends where the sender breaks off.
+        let until_broken = stream.scan(&mut broken, |broken, chunk| {
+            let chunk = chunk.map_err(|error| **broken = Some(error.to_string()));
+            std::future::ready(chunk.ok().map(Ok::<_, std::convert::Infallible>))
+        });
+        let (_, bytes) = self.write_stream(&path, until_broken, limit).await?;
+        if bytes == 0 {
+            self.store.delete(&path).await?;
+        }
+        Ok(StoredPart { key, bytes, broken })
+    }
+
+    /// Copies the parts of a draft's raw file, one after the other, into a local file.
+    pub async fn copy_parts_to_file(
+        &self,
+        draft: &str,
+        parts: &[String],
+        file: &FilePath,
+    ) -> Result<(), StorageError> {
+        let mut file = tokio::fs::File::create(file).await?;
+        for part in parts {
+            let mut stream = self
+                .store
+                .get(&part_path(draft, part)?)
+                .await?
+                .into_stream();
+            while let Some(chunk) = stream.try_next().await? {
+                file.write_all(&chunk).await?;
+            }
+        }
+        file.flush().await?;
+        Ok(())
+    }
+
+    /// Removes one part of a draft's raw file: only for one that was refused.
+    pub async fn discard_part(&self, draft: &str, part: &str) -> Result<(), StorageError> {
+        Ok(self.store.delete(&part_path(draft, part)?).await?)
+    }
+
+    /// Removes all that was ever stored of a draft's raw file.
+    pub async fn discard_draft(&self, draft: &str) -> Result<(), StorageError> {
+        let mut objects = self.store.list(Some(&draft_path(draft)?));
+        while let Some(object) = objects.try_next().await? {
+            self.store.delete(&object.location).await?;
+        }
+        Ok(())
+    }
+
+    /// The drafts that something is stored of.
+    pub async fn drafts(&self) -> Result<BTreeSet<String>, StorageError> {
+        let mut objects = self.store.list(Some(&Path::from(DRAFTS)));
+        let mut drafts = BTreeSet::new();
+        while let Some(object) = objects.try_next().await? {
+            let draft = object.location.parts().nth(1);
+            let draft = draft.map(|part| part.as_ref().to_owned());
+            drafts.extend(draft.filter(|draft| draft_path(draft).is_ok()));
+        }
+        Ok(drafts)
+    }
+
+    /// Removes uploads that were begun before `then` and never got their place; returns how many.
+    pub async fn sweep_uploads(&self, then: DateTime<Utc>) -> Result<u64, StorageError> {
+        let mut objects = self.store.list(Some(&Path::from(UPLOADS)));
+        let mut swept = 0;
+        while let Some(object) = objects.try_next().await? {
+            if object.last_modified < then {
+                self.store.delete(&object.location).await?;
+                swept += 1;
+            }
+        }
+        Ok(swept)
+    }
+
     /// Whether the store answers, for the readiness probe.
     pub async fn check(&self) -> Result<(), StorageError> {
         match self.store.head(&Path::from("published/readiness")).await {
@@ -251,6 +367,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-fn random_key() -> String {
+/// A key that nobody guesses: 128 random bits, hexadecimal.
+pub fn random_key() -> String {
     hexadecimal(&rand::rng().random::<[u8; 16]>())
 }

@@ -7,6 +7,7 @@ mod binary;
 mod api;
 mod command_line;
 mod console_pages;
+mod drafts;
 mod ecosystem;
 mod laws;
 mod models;

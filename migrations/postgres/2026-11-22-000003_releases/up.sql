@@ -32,7 +32,8 @@ CREATE TABLE dataset_drafts (
     file_name TEXT NOT NULL,
     announced_bytes BIGINT NOT NULL,
     received_bytes BIGINT NOT NULL,
-    parts INTEGER NOT NULL,
+    -- JSON: the keys of its parts in the store, in order.
+    parts TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('uploading', 'uploaded', 'measuring', 'measured', 'failed')),
     -- What of a logger's file becomes the table: its laps or its samples; as it is for a lap table.
     source TEXT NOT NULL CHECK (source IN ('table', 'laps', 'samples')),

@@ -15,9 +15,11 @@ pub mod receipts;
 pub mod runs;
 pub mod submissions;
 pub mod talent;
+pub mod uploads;
 pub mod worker;
 pub mod workers;
 
+use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder};
 
@@ -71,6 +73,17 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
             "/api/v1/datasets/{slug}/files/{path:.*}",
             datasets::file,
         ))
+        .service(
+            web::resource("/api/v1/uploads")
+                .route(web::method(Method::OPTIONS).to(uploads::describe))
+                .post(uploads::create),
+        )
+        .service(
+            readable("/api/v1/uploads/{key}", uploads::find)
+                .post(uploads::override_method)
+                .patch(uploads::append)
+                .delete(uploads::discard),
+        )
         .service(readable("/api/v1/metrics", metrics_catalogue::list))
         .service(readable("/api/v1/me", account::me))
         .service(readable("/api/v1/talent", talent::list))

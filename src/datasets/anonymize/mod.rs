@@ -23,9 +23,11 @@ pub mod k_anonymity;
 mod laps;
 pub mod pace_cells;
 pub mod policy;
+pub mod policy_text;
 mod pseudonyms;
 mod quantiles;
 mod reordering;
+pub mod suggestion;
 pub mod track_frame;
 mod transforms;
 

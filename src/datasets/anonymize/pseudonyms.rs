@@ -8,6 +8,8 @@ use rand::{CryptoRng, SeedableRng};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::datasets::vault::{VaultError, VaultKey};
+
 /// Crockford's base 32: no I, L, O or U, which are misread.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// 30 bits: two of a thousand subjects collide once in two thousand releases, and then all get longer.
@@ -31,6 +33,25 @@ impl ReleaseKey {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(bytes.as_mut());
         ReleaseKey(bytes)
+    }
+
+    /// The key under the vault's, for a release that is measured now and published later.
+    pub fn sealed_by(&self, vault: &VaultKey, place: &str) -> String {
+        vault.seal(place, self.0.as_ref())
+    }
+
+    /// The key that was sealed for this place.
+    ///
+    /// # Errors
+    /// [`VaultError::DoesNotOpen`].
+    pub fn opened_by(
+        vault: &VaultKey,
+        place: &str,
+        sealed: &str,
+    ) -> Result<ReleaseKey, VaultError> {
+        let opened = vault.open(place, sealed)?;
+        let bytes = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| VaultError::DoesNotOpen)?;
+        Ok(ReleaseKey::new(bytes))
     }
 }
 

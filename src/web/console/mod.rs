@@ -4,13 +4,16 @@
 mod challenge;
 mod challenge_edit;
 mod challenge_form;
-mod dataset_form;
+mod dataset_draft;
+mod dataset_measure;
+mod dataset_policy;
+mod dataset_publish;
 mod form;
 mod runs;
 mod users;
 mod workers;
 
-use actix_web::web::{self, Data, Query, ServiceConfig};
+use actix_web::web::{self, Data, FormConfig, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, Utc};
@@ -30,12 +33,19 @@ use crate::http::state::State;
 /// Challenges, and datasets, on the console's first page.
 const PAGE: usize = 30;
 
+/// The longest form without files, in bytes: a policy of a thousand columns, a long card.
+const LARGEST_FORM: usize = 1 << 20;
+
 /// The routes of this group.
 pub fn configure(routes: &mut ServiceConfig) {
     routes
         .route("/console", get().to(overview))
-        .route("/console/datasets/new", get().to(dataset_form::new))
-        .route("/console/datasets", web::post().to(dataset_form::create))
+        .route("/console/datasets/new", get().to(dataset_draft::new))
+        .route(
+            "/console/datasets/drafts",
+            web::post().to(dataset_draft::create),
+        )
+        .configure(configure_drafts)
         .route("/console/challenges/new", get().to(challenge_form::new))
         .route(
             "/console/challenges",
@@ -81,6 +91,31 @@ pub fn configure(routes: &mut ServiceConfig) {
             "/console/users/{username}/role",
             web::post().to(users::set_role),
         );
+}
+
+/// The steps of a draft, in their order.
+fn configure_drafts(routes: &mut ServiceConfig) {
+    let at = |path: &str| format!("/console/datasets/drafts/{{key}}{path}");
+    routes
+        .route(&at(""), get().to(dataset_draft::show))
+        .route(&at("/status"), get().to(dataset_draft::status))
+        .route(&at("/inspect"), web::post().to(dataset_draft::inspect))
+        .service(
+            web::resource(at("/policy"))
+                .app_data(FormConfig::default().limit(LARGEST_FORM))
+                .route(get().to(dataset_measure::policy))
+                .route(web::post().to(dataset_measure::set_policy)),
+        )
+        .route(&at("/measure"), web::post().to(dataset_measure::measure))
+        .route(&at("/preview"), get().to(dataset_measure::preview))
+        .route(&at("/risk"), get().to(dataset_measure::risk))
+        .service(
+            web::resource(at("/publish"))
+                .app_data(FormConfig::default().limit(LARGEST_FORM))
+                .route(get().to(dataset_publish::show))
+                .route(web::post().to(dataset_publish::publish)),
+        )
+        .route(&at("/discard"), web::post().to(dataset_draft::discard));
 }
 
 /// Where the two lists of the console begin.

@@ -94,7 +94,8 @@ pub fn tables(dataset: &DatasetDetail) -> Vec<TableView> {
     tables
 }
 
-fn columns(summary: &TableSummary) -> Vec<ColumnView> {
+/// The columns of a table, as pages show them.
+pub fn columns(summary: &TableSummary) -> Vec<ColumnView> {
     summary
         .columns
         .iter()
