@@ -19,6 +19,7 @@ use super::anonymize::policy::{Policy, PolicyError};
 use super::anonymize::{
     Anonymization, AnonymizationError, AnonymizationReport, Identity, ReleaseKey,
 };
+use super::readers::ReadError;
 use super::split::{Split, SplitError, SplitPlan, SplitReport};
 use super::summary::{Summarizer, TableSummary};
 use super::tables::{Batch, Format, Schema, Source, Table, TableError, TableWriter};
@@ -179,6 +180,9 @@ pub enum PublishError {
     /// The table cannot be read.
     #[error("table: {0}")]
     Table(#[from] TableError),
+    /// The recording cannot be read.
+    #[error("recording: {0}")]
+    Recording(#[from] ReadError),
     /// The policy cannot be read or does not fit the table.
     #[error("policy: {0}")]
     Policy(#[from] PolicyError),

@@ -218,7 +218,7 @@ impl From<PublishError> for Fault {
         let text = error.to_string();
         match error {
             PublishError::Invalid { field, problem } => Self::invalid(field, problem),
-            PublishError::Table(_) => Self::invalid("table", text),
+            PublishError::Table(_) | PublishError::Recording(_) => Self::invalid("table", text),
             PublishError::Policy(_) | PublishError::Anonymization(_) => {
                 Self::invalid("policy", text)
             }

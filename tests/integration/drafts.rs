@@ -432,7 +432,7 @@ on_both_databases!(
                     dataset_drafts::sealed_key,
                 );
                 let rows = dataset_drafts::table.select(columns).load(connection);
-                rows.map_err(|error| Fault::internal(error))
+                rows.map_err(Fault::internal)
             })
             .await
             .unwrap();
@@ -500,7 +500,7 @@ on_both_databases!(
                     .filter(audit_log::action.eq("dataset.override"))
                     .select((audit_log::actor_id, audit_log::detail))
                     .load(connection)
-                    .map_err(|error| Fault::internal(error))
+                    .map_err(Fault::internal)
             })
             .await
             .unwrap();
@@ -691,7 +691,7 @@ on_both_databases!(
                         dataset_drafts::progress.eq(45),
                     ))
                     .execute(connection)
-                    .map_err(|error| Fault::internal(error))
+                    .map_err(Fault::internal)
             })
             .await
             .unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::raw_table::raw_table;
 use super::rows::{self, Job, Lease, Outcome};
 use super::{Draft, DraftError, Drafts};
 use crate::datasets::anonymize::policy::Policy;
@@ -35,7 +36,9 @@ impl Drafts {
                 let plan = split_plan(draft.details.split.as_deref())?;
                 let key = drafts.release_key(&draft)?;
                 let raw = drafts.raw_file(&draft).await?;
+                let draft_source = draft.source;
                 let examined = tokio::task::spawn_blocking(move || {
+                    let raw = raw_table(raw, draft_source)?;
                     publish::examine(raw.path(), &policy, plan.as_ref(), &key, &mut |step| {
                         report(step);
                     })

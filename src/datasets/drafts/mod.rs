@@ -10,6 +10,7 @@
 mod inspection;
 mod measurement;
 mod publication;
+mod raw_table;
 mod receiving;
 mod rows;
 mod sweep;
@@ -18,7 +19,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub use inspection::Inspection;
+pub use inspection::{InspectedRecording, Inspection};
 pub use receiving::Received;
 pub use rows::DraftLine;
 

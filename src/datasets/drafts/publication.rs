@@ -1,10 +1,12 @@
 //! From a measured draft to a release.
 
 use super::measurement::told;
+use super::raw_table::raw_table;
 use super::rows::{Job, Outcome};
 use super::{Draft, DraftError, Drafts};
 use crate::accounts::users::User;
 use crate::datasets::publish::{Override, Publication, Published};
+use crate::platform::database::DatabaseError;
 
 /// What stands on the pages while a draft is being published.
 const PUBLISHING: &str = "Publishing";
@@ -25,9 +27,13 @@ impl Drafts {
         let lease = self.lease(draft, Job::Publish, PUBLISHING).await?;
         let work = async {
             let raw = self.raw_file(draft).await?;
+            let source = draft.source;
+            let table = tokio::task::spawn_blocking(move || raw_table(raw, source))
+                .await
+                .map_err(DatabaseError::from)??;
             let publication = Publication {
                 draft: draft.details.clone(),
-                table: raw.path().to_owned(),
+                table: table.path().to_owned(),
                 key: self.release_key(draft)?,
                 owner: draft.owner.clone(),
                 overridden: reason.map(|reason| Override {
@@ -36,7 +42,10 @@ impl Drafts {
                 }),
             };
             let now = self.clock.now();
-            Ok::<_, DraftError>(self.publisher.publish(now, publication).await?)
+            // The table must stay until it is published.
+            let published = self.publisher.publish(now, publication).await;
+            drop(table);
+            Ok::<_, DraftError>(published?)
         };
         let (published, lease) = self.keeping(lease, PUBLISHING, |_| work).await;
         match published {

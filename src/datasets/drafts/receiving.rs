@@ -77,7 +77,8 @@ impl Drafts {
         received.offset += part.bytes;
         received.is_complete = received.offset == draft.announced_bytes;
         if received.is_complete {
-            self.begin_inspection(&self.find(user, key).await?).await?;
+            self.begin_inspection(&self.find(user, key).await?, None)
+                .await?;
         }
         Ok(received)
     }

@@ -377,7 +377,7 @@ fn held(lease: &Lease) -> Held<'_> {
 /// How a job ended.
 pub(super) enum Outcome {
     /// What was understood, sealed.
-    Inspected(String),
+    Inspected { sealed: String, source: RawSource },
     /// What was measured, sealed.
     Measured(String),
     /// Not at all; why. The release is still measured where it was.
@@ -392,7 +392,7 @@ pub(super) fn end(
     outcome: &Outcome,
 ) -> Result<(), DraftError> {
     let (state, problem) = match outcome {
-        Outcome::Inspected(_) => (DraftState::Uploaded, None),
+        Outcome::Inspected { .. } => (DraftState::Uploaded, None),
         Outcome::Measured(_) => (DraftState::Measured, None),
         Outcome::Failed { job, problem } => match job {
             Job::Publish => (DraftState::Measured, Some(problem)),
@@ -400,8 +400,13 @@ pub(super) fn end(
         },
     };
     match outcome {
-        Outcome::Inspected(sealed) => diesel::update(held(lease))
-            .set(dataset_drafts::inspection.eq(Some(sealed)))
+        // What was measured was measured of another table, if the source changed.
+        Outcome::Inspected { sealed, source } => diesel::update(held(lease))
+            .set((
+                dataset_drafts::inspection.eq(Some(sealed)),
+                dataset_drafts::source.eq(source),
+                dataset_drafts::examination.eq(None::<String>),
+            ))
             .execute(connection)?,
         Outcome::Measured(sealed) => diesel::update(held(lease))
             .set(dataset_drafts::examination.eq(Some(sealed)))

@@ -60,6 +60,13 @@ pub enum ReadError {
         remedy: &'static str,
     },
 
+    /// A recording of an archive cannot be read.
+    #[error("{name}: {source}")]
+    InArchive {
+        name: String,
+        source: Box<ReadError>,
+    },
+
     /// A table that is not a lap table.
     #[error(transparent)]
     Table(#[from] crate::datasets::tables::TableError),

@@ -8,6 +8,7 @@ mod aim_csv;
 pub mod aim_xrk;
 mod alfano;
 mod apex_timing;
+pub mod archive;
 mod clock;
 mod dovex;
 mod error;

@@ -2,14 +2,15 @@
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::{self, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::form::Form;
 use crate::accounts::permissions::Principal;
-use crate::datasets::drafts::{Draft, DraftLine, DraftState, Work};
+use crate::datasets::drafts::{Draft, DraftLine, DraftState, InspectedRecording, RawSource, Work};
 use crate::http::fault::Fault;
 use crate::http::guard;
 use crate::http::state::State;
@@ -290,6 +291,9 @@ struct InspectPage {
 
 struct InspectedTable {
     format: String,
+    recordings: Vec<InspectedRecording>,
+    sources: Vec<RawSource>,
+    source: RawSource,
     rows: String,
     width: String,
     columns: Vec<ColumnView>,
@@ -322,11 +326,15 @@ pub async fn show(
         return shown.page.show(&shown);
     }
     let inspection = state.drafts().inspection(&draft)?;
+    let source = draft.source;
     let shown = InspectPage {
         page,
         head,
         table: inspection.map(|inspection| InspectedTable {
             format: inspection.format,
+            recordings: inspection.recordings,
+            sources: inspection.sources,
+            source,
             rows: format::count(inspection.table.rows),
             width: inspection.table.columns.len().to_string(),
             columns: release::columns(&inspection.table),
@@ -347,14 +355,24 @@ pub async fn status(
     show_part(&request, &WorkPart::new(&draft, state.clock.now()))
 }
 
-/// Reads the file again, after an interruption.
+/// What the recordings of a file are to become.
+#[derive(Deserialize)]
+pub struct InspectForm {
+    source: Option<RawSource>,
+}
+
+/// Reads the file again: after an interruption, or to make something else of its recordings.
 pub async fn inspect(
     state: Data<State>,
     principal: Principal,
     key: Path<String>,
+    form: web::Form<InspectForm>,
 ) -> Result<HttpResponse, Fault> {
     let draft = find(&state, &principal, &key).await?;
-    state.drafts().begin_inspection(&draft).await?;
+    state
+        .drafts()
+        .begin_inspection(&draft, form.into_inner().source)
+        .await?;
     Ok(guard::see_other(&address(&draft.key)))
 }
 
