@@ -3,8 +3,8 @@
 //! What for: of all ways to publish quasi-identifiers at coarser levels of their hierarchies, find
 //! the one that loses least. Pure: takes numbers, returns numbers; knows neither tables nor policies.
 //! [`hierarchy`] says what may stand for a value, [`models`] what a class must fulfil beyond k,
-//! [`search`] finds the optimum, [`Solution::recode_locally`] improves on it row by row.
-//! Start reading at [`Input`], then [`search`].
+//! [`search()`] finds the optimum, [`Solution::recode_locally`] improves on it row by row.
+//! Start reading at [`Input`], then [`search()`].
 
 mod cells;
 pub mod hierarchy;
