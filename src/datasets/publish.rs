@@ -673,7 +673,7 @@ fn insert(
 }
 
 /// The place in the vault of whoever is behind a pseudonym.
-fn vault_place(release_id: i64, pseudonym: &str) -> String {
+pub fn vault_place(release_id: i64, pseudonym: &str) -> String {
     format!("release {release_id} pseudonym {pseudonym}")
 }
 

@@ -812,3 +812,38 @@ on_both_databases!(
         assert_eq!(inspection.table.rows, 240);
     }
 );
+
+on_both_databases!(
+    a_loggers_file_is_inspected_and_becomes_a_table,
+    |app| async move {
+        let (account, browser) = organizer(&app).await;
+        let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data/kart-adria.xrk");
+        let file = Part::bytes(std::fs::read(sample).unwrap()).file_name("kart.xrk");
+        let form = Form::new().part("file", file);
+        let answer = browser.post_files("/console/datasets/drafts", form).await;
+        assert_eq!(answer.status(), 303, "{}", answer.text().await.unwrap());
+        let key = key_of(header(&answer, "location")).to_owned();
+        settled(&app, &account, &key).await;
+        let shown = browser.page(&page(&key, "")).await;
+        for told in [
+            "AiM XRK",
+            "Adria Kart",
+            "11 laps",
+            "49.765",
+            "<svg",
+            "was renamed",
+        ] {
+            assert!(shown.contains(told), "{told}");
+        }
+        // One row a lap, or one a sample.
+        assert!(shown.contains("<code>sector_3</code>"));
+        let samples = [("source", "samples")];
+        let answer = browser.post(&page(&key, "/inspect"), &samples).await;
+        assert_eq!(answer.status(), 303);
+        let draft = settled(&app, &account, &key).await;
+        assert_eq!(draft.source.as_str(), "samples");
+        let shown = browser.page(&page(&key, "")).await;
+        assert!(shown.contains("<code>lap_elapsed</code>"), "{shown}");
+        assert!(!shown.contains("<code>sector_3</code>"));
+    }
+);

@@ -16,6 +16,7 @@ mod pages;
 mod permissions;
 mod real_laps;
 mod receipts;
+mod releases;
 mod schema;
 mod worker_api;
 mod workers;

@@ -11,7 +11,7 @@ use crate::datasets::tables::{
     BATCH_ROWS, Batch, Column, ColumnType, Format, Schema, TableError, TableWriter, Values,
 };
 
-/// Writes one row a lap: `session` (from 1), `driver`, `kart`, `class`, `venue`, `date`, `lap`, `lap_time` (s),
+/// Writes one row a lap: `session` (from 1; recordings of one venue and day are of one session), `driver`, `kart`, `class`, `venue`, `date`, `lap`, `lap_time` (s),
 /// `sector_1`… (s; as many as the lap with the most has) and `incomplete`. Gives back what it wrote to.
 ///
 /// # Errors
@@ -21,8 +21,18 @@ pub fn lap_table<W: Write + Send>(
     format: Format,
     to: W,
 ) -> Result<W, TableError> {
+    let mut days = Vec::new();
+    let mut numbers = Vec::with_capacity(sessions.len());
+    for session in sessions {
+        let day = (&session.details.venue, session.details.date);
+        let known = days.iter().position(|other| *other == day);
+        numbers.push(known.unwrap_or(days.len()) as i64 + 1);
+        if known.is_none() {
+            days.push(day);
+        }
+    }
     let laps = || {
-        let sessions = sessions.iter().zip(1..);
+        let sessions = sessions.iter().zip(numbers.iter().copied());
         sessions.flat_map(|(session, number)| {
             session.laps.iter().map(move |lap| (number, session, lap))
         })

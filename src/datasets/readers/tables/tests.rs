@@ -68,7 +68,7 @@ fn a_lap_is_a_row() {
         "session,driver,kart,class,venue,date,lap,lap_time,sector_1,sector_2,incomplete\n\
          1,Ada,7,,,2026-05-31,0,0.5,,,true\n\
          1,Ada,7,,,2026-05-31,1,1.25,0.5,0.75,false\n\
-         2,Grace,7,,,2026-05-31,0,0.5,,,true\n"
+         1,Grace,7,,,2026-05-31,0,0.5,,,true\n"
     );
 }
 
