@@ -1,6 +1,6 @@
 //! Stories of releases: a table goes through a policy, and the gate reads what came out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use paddock::datasets::anonymize::gate::{self, GateReport, Outcome};
@@ -549,4 +549,349 @@ fn a_championship_of_juniors_is_published_under_its_policy() {
     assert_eq!((distinct("driver_id"), distinct("kart")), (24, 48));
     let measured = gates(&original, &released, &policy, &key(1));
     assert!(!measured.refuses(), "{measured:#?}");
+}
+
+/// Drivers from four towns and of 14 ages, nearly every combination once, two laps each; and from Kiel ten
+/// more of each 18 and 20.
+fn touring_club(more: &str) -> Table {
+    let towns = ["Kiel", "Hamburg", "Passau", "Munich"];
+    let mut csv = String::from("driver,age,town,injury,lap\n");
+    for driver in 0..80 {
+        let (age, town) = match driver {
+            0..60 => (18 + driver / 4 % 14, towns[driver % 4]),
+            _ => (18 + driver / 70 * 2, "Kiel"),
+        };
+        let injury = match age {
+            ..24 => "none",
+            _ => ["none", "rib", "knee"][driver % 3],
+        };
+        for lap in 0..2 {
+            csv.push_str(&format!(
+                "licensee {driver:02},{age},{town},{injury},{}.5\n",
+                41 + lap
+            ));
+        }
+    }
+    csv.push_str(more);
+    table(&csv)
+}
+
+const TOURING: &str = r#"
+version = 1
+minimum_class_size = 5
+minors = false
+subject = "driver"
+[[column]]
+name = "driver"
+action = "pseudonym"
+prefix = "D"
+[[column]]
+name = "age"
+action = "generalise"
+widths = [2, 4, 8]
+quasi_identifier = true
+[[column]]
+name = "town"
+action = "generalise"
+hierarchy = [["Kiel", "North", "*"], ["Hamburg", "North", "*"], ["Passau", "South", "*"], ["Munich", "South", "*"]]
+quasi_identifier = true
+[[column]]
+name = "injury"
+action = "keep"
+[[column]]
+name = "lap"
+action = "drop"
+"#;
+
+/// Of each combination of age and town in a release the drivers' injuries.
+fn touring_classes(csv: &[u8]) -> BTreeMap<(String, String), Vec<String>> {
+    let columns = ["driver", "age", "town", "injury"].map(|column| cells(csv, column));
+    let [driver, age, town, injury] = columns;
+    let drivers: BTreeMap<_, _> = (0..driver.len())
+        .map(|row| {
+            (
+                &driver[row],
+                (age[row].clone(), town[row].clone(), injury[row].clone()),
+            )
+        })
+        .collect();
+    let mut classes: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (age, town, injury) in drivers.into_values() {
+        classes.entry((age, town)).or_default().push(injury);
+    }
+    classes
+}
+
+/// The normalised certainty penalty of a release of [`touring_club`], from what its labels say.
+fn touring_ncp(classes: &BTreeMap<(String, String), Vec<String>>, ages: f64) -> f64 {
+    let of_age = |label: &str| match label.split_once('-') {
+        Some((low, high)) => {
+            let (low, high): (f64, f64) = (low.parse().unwrap(), high.parse().unwrap());
+            (high.min(17.0 + ages) - low.max(18.0)) / (ages - 1.0)
+        }
+        None if label == "*" => 1.0,
+        None => 0.0,
+    };
+    let of_town = |label: &str| match label {
+        "*" => 1.0,
+        "North" | "South" => 1.0 / 3.0,
+        _ => 0.0,
+    };
+    let (mut loss, mut drivers) = (0.0, 0.0);
+    for ((age, town), injuries) in classes {
+        loss += (of_age(age) + of_town(town)) / 2.0 * injuries.len() as f64;
+        drivers += injuries.len() as f64;
+    }
+    loss / drivers
+}
+
+#[test]
+fn a_search_generalises_no_more_than_it_takes_and_tells_what_was_lost() {
+    let (csv, report) = release(&touring_club(""), TOURING, &key(1), Format::Csv).unwrap();
+    let classes = touring_classes(&csv);
+    assert!(classes.len() > 1);
+    assert!(
+        classes.values().all(|drivers| drivers.len() >= 5),
+        "{classes:?}"
+    );
+    let found = report.generalisation.as_ref().unwrap();
+    assert!(
+        (found.ncp - touring_ncp(&classes, 14.0)).abs() < 1e-9,
+        "{found:?}"
+    );
+    assert!(found.ncp > 0.0 && found.ncp < 0.6, "{found:?}");
+    assert_eq!(
+        (found.searched_subjects, found.suppressed_subjects),
+        (80, 0)
+    );
+    let levels: Vec<_> = found
+        .columns
+        .iter()
+        .map(|c| (c.name.as_str(), c.levels))
+        .collect();
+    assert_eq!(levels, [("age", 5), ("town", 3)]);
+    assert_eq!((report.suppressed.subjects, report.rows_out), (0, 160));
+    assert_eq!(report.classes, classes.len() as u64);
+    let smallest = classes.values().map(Vec::len).min().unwrap();
+    assert_eq!(report.smallest_class, smallest as u64);
+    assert_eq!(report.columns[1].action, "generalise by widths 2, 4, 8");
+    let measured = gates(&touring_club(""), &csv, TOURING, &key(1));
+    assert_eq!(
+        measured.gate("class_size").unwrap().outcome,
+        Outcome::Passed
+    );
+
+    // Those from Kiel are so many that a local recoding shows them more exactly.
+    let local = format!("recoding = \"local\"{TOURING}");
+    let (csv, report) = release(&touring_club(""), &local, &key(1), Format::Csv).unwrap();
+    let classes = touring_classes(&csv);
+    assert!(
+        classes.values().all(|drivers| drivers.len() >= 5),
+        "{classes:?}"
+    );
+    assert_eq!(classes[&("20-23".to_owned(), "Kiel".to_owned())].len(), 14);
+    let recoded = report.generalisation.unwrap();
+    assert!(recoded.ncp < found.ncp, "{recoded:?}");
+    assert!(
+        (recoded.ncp - touring_ncp(&classes, 14.0)).abs() < 1e-9,
+        "{recoded:?}"
+    );
+}
+
+#[test]
+fn a_class_in_which_all_share_one_injury_is_generalised_further() {
+    let distinct = |injuries: &Vec<String>| injuries.iter().collect::<BTreeSet<_>>().len();
+    let (csv, plain) = release(&touring_club(""), TOURING, &key(1), Format::Csv).unwrap();
+    assert!(
+        touring_classes(&csv)
+            .values()
+            .any(|injuries| distinct(injuries) == 1)
+    );
+    for (criterion, recoding) in [
+        ("l_diversity = 2", "global"),
+        ("t_closeness = 0.2", "local"),
+    ] {
+        let policy = format!("recoding = \"{recoding}\"{TOURING}").replace(
+            "name = \"injury\"\naction = \"keep\"",
+            &format!("name = \"injury\"\naction = \"keep\"\n{criterion}"),
+        );
+        let (csv, report) = release(&touring_club(""), &policy, &key(1), Format::Csv).unwrap();
+        let classes = touring_classes(&csv);
+        assert!(
+            classes.values().all(|injuries| distinct(injuries) >= 2),
+            "{classes:?}"
+        );
+        let (found, plain) = (
+            report.generalisation.unwrap(),
+            plain.generalisation.as_ref(),
+        );
+        assert!(
+            found.ncp > plain.unwrap().ncp || recoding == "local",
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn few_who_would_coarsen_all_are_hidden_or_left_out() {
+    // One aged 49 and one who does not say.
+    let club = touring_club("licensee 80,49,Kiel,none,41.5\nlicensee 81,,Kiel,rib,41.5\n");
+    let policy =
+        |setting: &str| format!("suppression_limit = 0.05{TOURING}").replace("minors", setting);
+    let (csv, report) = release(
+        &club,
+        &policy("small_classes = \"drop\"\nminors"),
+        &key(1),
+        Format::Csv,
+    )
+    .unwrap();
+    let found = report.generalisation.unwrap();
+    assert_eq!((found.searched_subjects, report.subjects), (81, 82));
+    assert!(
+        found.suppressed_subjects >= 1 && found.suppressed_subjects <= 3,
+        "{found:?}"
+    );
+    assert_eq!(report.suppressed.subjects, found.suppressed_subjects + 1);
+    let classes = touring_classes(&csv);
+    assert!(
+        classes.values().all(|drivers| drivers.len() >= 5),
+        "{classes:?}"
+    );
+    assert_eq!(
+        classes.values().map(Vec::len).sum::<usize>() as u64,
+        82 - report.suppressed.subjects
+    );
+
+    let (csv, report) = release(&club, &policy("minors"), &key(1), Format::Csv).unwrap();
+    assert_eq!(rows(&csv), 162);
+    let classes = touring_classes(&csv);
+    assert!(classes[&("*".to_owned(), "*".to_owned())].len() >= 5);
+    assert!(
+        classes.values().all(|drivers| drivers.len() >= 5),
+        "{classes:?}"
+    );
+    assert!(report.smallest_class >= 5);
+    let measured = gates(&club, &csv, &policy("minors"), &key(1));
+    assert_eq!(
+        measured.gate("class_size").unwrap().outcome,
+        Outcome::Passed
+    );
+}
+
+#[test]
+fn a_search_that_cannot_be_made_is_refused_with_the_remedy() {
+    let cases = [
+        (
+            "widths = [2, 4, 8]",
+            "widths = [2, 5]",
+            "column \"age\": an interval width of 5 after 2",
+        ),
+        (
+            "widths = [2, 4, 8]",
+            "widths = [2, 4]\nhierarchy = [[\"1\", \"*\"]]",
+            "either a hierarchy",
+        ),
+        ("widths = [2, 4, 8]", "", "either a hierarchy"),
+        (
+            "widths = [2, 4, 8]\nquasi_identifier = true",
+            "widths = [2]",
+            "add quasi_identifier = true",
+        ),
+        (
+            "action = \"generalise\"\nwidths = [2, 4, 8]",
+            "action = \"band\"\nwidth = 2",
+            "column \"age\": is a quasi-identifier with the action \"band of 2\" while \"town\" has \
+             \"generalise\"",
+        ),
+        (
+            "[\"Kiel\", \"North\", \"*\"], ",
+            "",
+            "row 1, column \"town\": the hierarchy has no row for \"Kiel\"",
+        ),
+        (
+            "[\"Kiel\", \"North\", \"*\"]",
+            "[\"Kiel\", \"North\"]",
+            "the last level must be *",
+        ),
+        (
+            "name = \"injury\"\naction = \"keep\"",
+            "name = \"injury\"\naction = \"generalise\"\nwidths = [2]\nquasi_identifier = true",
+            "does not fit cells of type text",
+        ),
+        (
+            "widths = [2, 4, 8]",
+            "widths = [2]\nl_diversity = 2",
+            "must not be learned",
+        ),
+        (
+            "name = \"lap\"\naction = \"drop\"",
+            "name = \"lap\"\naction = \"drop\"\nl_diversity = 2",
+            "a dropped column cannot be learned",
+        ),
+        (
+            "name = \"injury\"\naction = \"keep\"",
+            "name = \"injury\"\naction = \"keep\"\nt_closeness = 2",
+            "from 0 to 1",
+        ),
+        (
+            "minors = false",
+            "minors = false\nsuppression_limit = 1",
+            "suppression_limit is a share",
+        ),
+        (
+            "minors = false",
+            "minors = false\nrecoding = \"fine\"",
+            "unknown variant `fine`",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert!(TOURING.contains(from), "{from}");
+        let refused = refusal(&touring_club(""), &TOURING.replacen(from, to, 1));
+        assert!(
+            refused.contains(expected),
+            "{to:?}: {refused:?} lacks {expected:?}"
+        );
+    }
+    let without = [
+        (
+            "version = 1",
+            "version = 1\nsuppression_limit = 0.1",
+            "suppression_limit is for a search",
+        ),
+        (
+            "version = 1",
+            "version = 1\nrecoding = \"local\"",
+            "recoding is for a search",
+        ),
+        (
+            "action = \"keep\"",
+            "action = \"keep\"\nl_diversity = 2",
+            "column \"lap\": l_diversity",
+        ),
+        (
+            "subject = \"driver\"",
+            "subject = \"driver\"\n[laps]\ntime = \"comment\"",
+            "column \"comment\": [laps] publishes its values anew",
+        ),
+    ];
+    for (from, to, expected) in without {
+        let refused = refusal(&club(), &CLUB.replacen(from, to, 1));
+        assert!(
+            refused.contains(expected),
+            "{to:?}: {refused:?} lacks {expected:?}"
+        );
+    }
+}
+
+#[test]
+fn lap_times_that_are_texts_are_refused() {
+    let csv = "driver,lap\nAnn Muster,1:05.3\n";
+    let policy = "version = 1\nminimum_class_size = 5\nminors = false\nsubject = \"driver\"\n\
+         laps = { time = \"lap\" }\ncolumn = [\n\
+         { name = \"driver\", action = \"pseudonym\", prefix = \"D\" }, { name = \"lap\", action = \"keep\" } ]";
+    let refused = refusal(&table(csv), policy);
+    assert!(
+        refused.contains("column \"lap\": [laps] needs lap times in seconds"),
+        "{refused}"
+    );
 }

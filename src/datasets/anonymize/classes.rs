@@ -66,6 +66,17 @@ impl Classes {
     /// Finds the classes of fewer than `k` subjects. Hidden rows look alike too, so together they
     /// must be `k` subjects again: as many of the next smallest classes join them as that takes.
     pub(super) fn resolve(self, k: u64, small_classes: SmallClasses) -> Resolution {
+        self.resolve_by(k, small_classes, |_| true)
+    }
+
+    /// As [`Classes::resolve`], where a class must also fulfil something besides its size: one that does
+    /// not counts as too small, and the hidden one takes in classes until it does.
+    pub(super) fn resolve_by(
+        self,
+        k: u64,
+        small_classes: SmallClasses,
+        fulfils: impl Fn(&HashSet<SubjectNumber>) -> bool,
+    ) -> Resolution {
         type Members = (HashSet<SubjectNumber>, Vec<String>);
         let mut classes: BTreeMap<Vec<usize>, Members> = BTreeMap::new();
         for (unit, (subject, seen)) in self.units {
@@ -76,19 +87,20 @@ impl Classes {
         for (combination, subjects) in self.unlinked {
             classes.entry(vec![combination]).or_default().0 = subjects;
         }
+        let is_small =
+            |subjects: &HashSet<SubjectNumber>| (subjects.len() as u64) < k || !fulfils(subjects);
         let mut by_size: Vec<_> = classes.into_iter().collect();
         // Stable, so that equal sizes stay in the order of their combinations' first rows.
-        by_size.sort_by_key(|(_, (subjects, _))| subjects.len());
+        by_size.sort_by_cached_key(|(_, (subjects, _))| (!is_small(subjects), subjects.len()));
 
         let mut resolution = Resolution::default();
         let mut hidden: HashSet<SubjectNumber> = HashSet::new();
         let mut hidden_combinations = HashSet::new();
         for (seen, (subjects, units)) in by_size {
-            let small = (subjects.len() as u64) < k;
             let fills = small_classes == SmallClasses::Generalise
                 && !hidden.is_empty()
-                && (hidden.len() as u64) < k;
-            if small || fills {
+                && is_small(&hidden);
+            if fills || is_small(&subjects) {
                 resolution.hidden_classes += 1;
                 hidden.extend(subjects);
                 if units.is_empty() {

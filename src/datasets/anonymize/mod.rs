@@ -19,6 +19,7 @@ pub mod attacks;
 mod classes;
 pub mod differential_privacy;
 pub mod gate;
+mod generalisation;
 pub mod k_anonymity;
 mod laps;
 pub mod pace_cells;
@@ -38,6 +39,9 @@ use serde::{Deserialize, Serialize};
 
 use super::tables::{Batch, Column, Role, Schema, Table, TableError, Values};
 use classes::{Classes, Resolution};
+use generalisation::{SearchedRows, Sensitive};
+use k_anonymity::KAnonymityError;
+use k_anonymity::hierarchy::HierarchyError;
 use laps::PublishedLaps;
 use pace_cells::PaceCellsError;
 use policy::{Action, MINIMUM_FOR_MINORS, Policy, PolicyError, SmallClasses};
@@ -45,6 +49,7 @@ use pseudonyms::{Pseudonyms, push_part};
 use reordering::Reordering;
 use transforms::{SubjectNumber, Transform};
 
+pub use generalisation::{GeneralisationReport, GeneralisedColumn};
 pub use laps::LapsReport;
 pub use pseudonyms::ReleaseKey;
 
@@ -87,6 +92,25 @@ pub enum AnonymizationError {
     )]
     Minors { row: u64, column: String },
 
+    #[error("column \"{column}\": {error}")]
+    Hierarchy {
+        column: String,
+        error: HierarchyError,
+    },
+
+    #[error(
+        "row {row}, column \"{column}\": the hierarchy has no row for \"{value}\"; add one as long as the \
+         others, from \"{value}\" to \"{HIDDEN}\""
+    )]
+    UnknownValue {
+        row: u64,
+        column: String,
+        value: String,
+    },
+
+    #[error("the search for levels: {0}")]
+    KAnonymity(#[from] KAnonymityError),
+
     #[error("[laps]: {0}")]
     PaceCells(#[from] PaceCellsError),
 
@@ -115,6 +139,9 @@ pub struct AnonymizationReport {
     /// How the lap times were protected, where the policy says it.
     #[serde(default)]
     pub laps: Option<LapsReport>,
+    /// The levels that a search chose, where quasi-identifiers are generalised.
+    #[serde(default)]
+    pub generalisation: Option<GeneralisationReport>,
 }
 
 /// What happened to a column of the input.
@@ -150,12 +177,13 @@ pub struct Anonymization<'a> {
     subjects: u64,
     resolution: Option<Resolution>,
     laps: Option<LapsReport>,
+    generalisation: Option<GeneralisationReport>,
     published: Arc<Schema>,
 }
 
 impl<'a> Anonymization<'a> {
-    /// Checks the policy against the table and learns from its rows: one pass, and another where the
-    /// policy names quasi-identifiers.
+    /// Checks the policy against the table and learns from its rows: one pass, another where the policy
+    /// names quasi-identifiers, and a third where it generalises them.
     ///
     /// # Errors
     /// [`AnonymizationError`], with nothing written.
@@ -185,11 +213,13 @@ impl<'a> Anonymization<'a> {
             subjects: 0,
             resolution: None,
             laps: None,
+            generalisation: None,
         };
         let numbers = anonymization.learn()?;
         anonymization.publish_laps(key)?;
+        let sensitive = anonymization.generalise(&numbers)?;
         if !anonymization.quasi_identifiers.is_empty() {
-            anonymization.classify(&numbers)?;
+            anonymization.classify(&numbers, &sensitive)?;
         }
         Ok(anonymization)
     }
@@ -304,9 +334,43 @@ impl<'a> Anonymization<'a> {
             })
     }
 
+    /// Searches the levels of the quasi-identifiers, where the policy generalises them; returns what
+    /// their classes are judged by.
+    fn generalise(
+        &mut self,
+        numbers: &HashMap<String, SubjectNumber>,
+    ) -> Result<Sensitive, AnonymizationError> {
+        let searched = SearchedRows::new(self.policy, self.table.schema(), &self.transforms)?;
+        let Some(mut searched) = searched else {
+            return Ok(Sensitive::default());
+        };
+        let laps = self.published_laps();
+        let mut first_row = 0;
+        for batch in self.table.batches()? {
+            let batch = batch?;
+            for row in 0..batch.rows() {
+                let subject = batch.column(self.subject).cell(row);
+                if subject.is_missing() {
+                    continue;
+                }
+                let number = numbers
+                    .get(&subject.to_string())
+                    .ok_or(AnonymizationError::Changed)?;
+                let place = laps.map(|laps| laps.place(first_row + row as u64));
+                let is_published = place != Some(None);
+                searched.add(&batch, first_row, row, (*number, subject), is_published)?;
+            }
+            first_row += batch.rows() as u64;
+        }
+        let (report, sensitive) = searched.search(self.policy, &mut self.transforms)?;
+        self.generalisation = Some(report);
+        Ok(sensitive)
+    }
+
     fn classify(
         &mut self,
         numbers: &HashMap<String, SubjectNumber>,
+        sensitive: &Sensitive,
     ) -> Result<(), AnonymizationError> {
         let mut classes = Classes::default();
         let laps = self.published_laps();
@@ -327,7 +391,11 @@ impl<'a> Anonymization<'a> {
             }
             first_row += batch.rows() as u64;
         }
-        let resolution = classes.resolve(self.policy.minimum_class_size, self.policy.small_classes);
+        let resolution = classes.resolve_by(
+            self.policy.minimum_class_size,
+            self.policy.small_classes,
+            |subjects| sensitive.fulfils(subjects),
+        );
         if resolution.smallest.is_none() {
             return Err(AnonymizationError::NothingLeft);
         }
@@ -481,6 +549,7 @@ impl<'a> Anonymization<'a> {
                 rows: 0,
             },
             laps: self.laps.clone(),
+            generalisation: self.generalisation.clone(),
         }
     }
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use chrono::NaiveDate;
 
 use super::AnonymizationError;
+use super::generalisation::Recoded;
 use super::laps::{CollectedLaps, PublishedLaps};
-use super::policy::{Action, Policy};
+use super::policy::{Action, Generalisation, Policy};
 use super::pseudonyms::{Pseudonyms, push_part};
 use crate::datasets::tables::{Batch, Cell, ColumnType, Schema, Values};
 
@@ -45,6 +46,14 @@ pub(super) enum Transform {
         subjects: BTreeMap<String, HashSet<SubjectNumber>>,
         kept: BTreeSet<String>,
     },
+    /// See [`super::generalisation`].
+    Generalise {
+        generalisation: Generalisation,
+        subject: usize,
+        /// The least and the greatest of whole numbers.
+        range: Option<(i64, i64)>,
+        recoded: Recoded,
+    },
 }
 
 /// The least value of a scope.
@@ -77,6 +86,8 @@ impl Sortable {
 /// The transforms of all columns, in the order of the table. `policy` has been checked against it.
 pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
     let positions = |names: &[String]| names.iter().flat_map(|n| schema.position(n)).collect();
+    // A checked policy names a column of the table.
+    let subject = schema.position(&policy.subject).unwrap_or_default();
     let transform = |action: &Action| match action {
         Action::Keep => Transform::Keep,
         Action::Drop => Transform::Drop,
@@ -97,6 +108,12 @@ pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
             replacement: replacement.clone(),
             subjects: BTreeMap::new(),
             kept: BTreeSet::new(),
+        },
+        Action::Generalise(generalisation) => Transform::Generalise {
+            generalisation: generalisation.clone(),
+            subject,
+            range: None,
+            recoded: Recoded::default(),
         },
     };
     let columns = schema.columns().iter();
@@ -140,7 +157,8 @@ impl Transform {
             Transform::Pace { .. } => Some(ColumnType::Number),
             Transform::Pseudonym { .. }
             | Transform::Band { .. }
-            | Transform::SuppressRare { .. } => Some(ColumnType::Text),
+            | Transform::SuppressRare { .. }
+            | Transform::Generalise { .. } => Some(ColumnType::Text),
             Transform::Shift { .. } if kind == ColumnType::Number => Some(ColumnType::Number),
             Transform::Shift { .. } | Transform::Ordinal { .. } => Some(ColumnType::Integer),
         }
@@ -205,6 +223,12 @@ impl Transform {
             Transform::Ordinal { places } => {
                 if let Some(value) = Sortable::of(cell) {
                     places.insert(value, 0);
+                }
+            }
+            Transform::Generalise { range, .. } => {
+                if let Cell::Integer(value) = cell {
+                    let (least, greatest) = range.unwrap_or((value, value));
+                    *range = Some((least.min(value), greatest.max(value)));
                 }
             }
             Transform::SuppressRare { subjects, .. } => {
@@ -286,6 +310,21 @@ impl Transform {
                     replacement.clone()
                 })
             }),
+            Transform::Generalise {
+                subject, recoded, ..
+            } => {
+                let subjects = batch.column(*subject);
+                let label = |row| match (subjects.cell(row), cells.cell(row)) {
+                    // Rows without a subject are not published, and may hold values of no hierarchy.
+                    (Cell::Missing, _) | (_, Cell::Missing) => Ok(None),
+                    (subject, cell) => recoded
+                        .label(&subject.to_string(), &cell.to_string())
+                        .map(|label| Some(label.to_owned()))
+                        .ok_or(AnonymizationError::Changed),
+                };
+                let labels: Result<_, _> = rows.map(label).collect();
+                Ok(Some(Values::Text(labels?)))
+            }
             Transform::Round { step } => Ok(Some(match cells {
                 Values::Integer(cells) => {
                     let round = |value: i64| ((value as f64 / step).round() * step) as i64;

@@ -267,6 +267,9 @@ fn in_words(action: &Action, k: u64) -> String {
         Action::SuppressRare { replacement } => {
             format!("Values that fewer than {k} subjects share read “{replacement}”.")
         }
+        Action::Generalise(_) => {
+            format!("Only as exactly as {k} subjects who look alike allow with the least loss.")
+        }
     }
 }
 

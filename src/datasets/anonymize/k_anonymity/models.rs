@@ -91,6 +91,15 @@ impl SensitiveColumn {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// Whether a class of these rows fulfils a criterion; rows beyond the column count for nothing.
+    pub fn fulfils(&self, rows: &[usize], criterion: Criterion) -> bool {
+        let mut histogram = Histogram::new(self);
+        for value in rows.iter().filter_map(|row| self.values.get(*row)) {
+            histogram.add(*value, 1);
+        }
+        histogram.fulfils(criterion)
+    }
 }
 
 /// How often each value occurs in one class.

@@ -1,5 +1,6 @@
 //! The policy: what happens to each column, written by the publisher and kept with the release.
 
+mod consistency;
 mod written;
 
 use std::collections::BTreeSet;
@@ -7,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::k_anonymity::hierarchy::Hierarchy;
+use super::k_anonymity::models::Criterion;
 use crate::datasets::tables::{ColumnType, Schema};
 
 /// The format of policies that this code reads.
@@ -26,6 +29,10 @@ pub struct Policy {
     /// The column that names the subject, so that k counts people and not rows.
     pub subject: String,
     pub small_classes: SmallClasses,
+    /// The share of subjects that the search for levels may leave to `small_classes`, where
+    /// quasi-identifiers are [generalised](Action::Generalise).
+    pub suppression_limit: f64,
+    pub recoding: Recoding,
     /// How lap times are protected, in a table of laps.
     pub laps: Option<LapPolicy>,
     pub columns: Vec<ColumnPolicy>,
@@ -61,11 +68,24 @@ pub enum SmallClasses {
     Drop,
 }
 
+/// Where generalised quasi-identifiers have one level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recoding {
+    /// In the whole column, so that its values can be compared.
+    #[default]
+    Global,
+    /// In each class, finer than the column's wherever enough subjects look alike there.
+    Local,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ColumnPolicy {
     pub name: String,
     pub action: Action,
     pub quasi_identifier: bool,
+    /// What the column's values must fulfil in every class, so that a class does not tell them.
+    pub criteria: Vec<Criterion>,
     /// Tells who the subject is or how to reach them: sealed in the vault where identities are kept, and
     /// never published.
     pub identity: bool,
@@ -98,6 +118,18 @@ pub enum Action {
     /// Values of fewer than k subjects become `replacement`, together with as many of the next
     /// rarest as it takes for k subjects to share it.
     SuppressRare { replacement: String },
+    /// What stands for the value at the level that a search chose for the column: of all levels of all
+    /// such columns those that reach k and lose least.
+    Generalise(Generalisation),
+}
+
+/// What may stand for the values of a column, level by level.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Generalisation {
+    /// Written out for every value.
+    Hierarchy(Hierarchy),
+    /// Whole numbers in intervals of these widths, over the column's range.
+    Widths(Vec<i64>),
 }
 
 impl fmt::Display for Action {
@@ -115,6 +147,13 @@ impl fmt::Display for Action {
             Action::Shift { scope } => write!(f, "shift{}", per(scope)),
             Action::Ordinal => f.write_str("ordinal"),
             Action::SuppressRare { replacement } => write!(f, "suppress rare to {replacement}"),
+            Action::Generalise(Generalisation::Hierarchy(hierarchy)) => {
+                write!(f, "generalise in {} levels", hierarchy.levels())
+            }
+            Action::Generalise(Generalisation::Widths(widths)) => {
+                let widths: Vec<_> = widths.iter().map(i64::to_string).collect();
+                write!(f, "generalise by widths {}", widths.join(", "))
+            }
         }
     }
 }
@@ -174,61 +213,6 @@ impl Policy {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    fn check_subject(&self) -> Result<(), PolicyError> {
-        let Some(subject) = self.column(&self.subject) else {
-            return Err(PolicyError::Field {
-                field: "subject",
-                problem: "is not among its columns; add a [[column]] for it",
-            });
-        };
-        let problem = match subject.action {
-            Action::Keep | Action::Drop | Action::Pseudonym { .. } if !subject.quasi_identifier => {
-                return Ok(());
-            }
-            Action::Keep | Action::Drop | Action::Pseudonym { .. } => {
-                "the subject identifies directly; remove quasi_identifier"
-            }
-            _ => "the subject can be a pseudonym, dropped or kept, nothing else",
-        };
-        Err(PolicyError::Column {
-            column: self.subject.clone(),
-            problem: problem.to_owned(),
-        })
-    }
-
-    fn check_laps(&self) -> Result<(), PolicyError> {
-        let Some(laps) = &self.laps else {
-            return Ok(());
-        };
-        let refuse = |column: &str, problem: &str| {
-            Err(PolicyError::Column {
-                column: column.to_owned(),
-                problem: problem.to_owned(),
-            })
-        };
-        match self.column(&laps.time).map(|column| &column.action) {
-            Some(Action::Keep) => {}
-            Some(_) => {
-                return refuse(
-                    &laps.time,
-                    "[laps] publishes its values anew; give it the action \"keep\"",
-                );
-            }
-            None => {
-                return refuse(
-                    &laps.time,
-                    "[laps] names it and no [[column]] does; add one",
-                );
-            }
-        }
-        match &laps.event {
-            Some(event) if self.column(event).is_none() => {
-                refuse(event, "[laps] names it and no [[column]] does; add one")
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Checks the policy against the columns of a table: every column is named, every name exists,
     /// and every action can work on its column's type.
     ///
@@ -252,6 +236,10 @@ impl Policy {
                 present: names().collect(),
             });
         }
+        self.check_types(schema)
+    }
+
+    fn check_types(&self, schema: &Schema) -> Result<(), PolicyError> {
         for column in schema.columns() {
             let action = self.column(&column.name).map(|policy| &policy.action);
             let fits = match (action, column.kind) {
@@ -270,6 +258,9 @@ impl Policy {
                     use ColumnType::*;
                     matches!(kind, Integer | Text | Date)
                 }
+                (Some(Action::Generalise(Generalisation::Widths(_))), kind) => {
+                    kind == ColumnType::Integer
+                }
                 _ => true,
             };
             if let (Some(action), false) = (action, fits) {
@@ -277,8 +268,23 @@ impl Policy {
                     column: column.name.clone(),
                     problem: format!(
                         "\"{action}\" does not fit cells of type {}; bands and steps of an integer \
-                         column are whole numbers, text can be dropped, pseudonymised or have its \
+                         column are whole numbers, widths are for whole numbers alone, text can be dropped, pseudonymised or have its \
                          rare values suppressed",
+                        column.kind
+                    ),
+                });
+            }
+            let is_number = matches!(column.kind, ColumnType::Integer | ColumnType::Number);
+            let is_lap_time = self
+                .laps
+                .as_ref()
+                .is_some_and(|laps| laps.time == column.name);
+            if is_lap_time && !is_number {
+                return Err(PolicyError::Column {
+                    column: column.name.clone(),
+                    problem: format!(
+                        "[laps] needs lap times in seconds, the column holds cells of type {}; \
+                         write 1:05.3 as 65.3",
                         column.kind
                     ),
                 });

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::super::k_anonymity::hierarchy::Hierarchy;
+use super::super::k_anonymity::models::Criterion;
 use super::{
-    Action, ColumnPolicy, LapPolicy, MINIMUM_FOR_MINORS, POLICY_VERSION, Policy, PolicyError,
-    SmallClasses,
+    Action, ColumnPolicy, Generalisation, LapPolicy, MINIMUM_FOR_MINORS, POLICY_VERSION, Policy,
+    PolicyError, Recoding, SmallClasses,
 };
 
 #[derive(Deserialize)]
@@ -19,6 +21,10 @@ pub(super) struct WrittenPolicy {
     subject: String,
     #[serde(default)]
     small_classes: SmallClasses,
+    #[serde(default)]
+    suppression_limit: f64,
+    #[serde(default)]
+    recoding: Recoding,
     laps: Option<WrittenLaps>,
     #[serde(default)]
     column: Vec<WrittenColumn>,
@@ -40,6 +46,10 @@ struct WrittenColumn {
     width: Option<f64>,
     step: Option<f64>,
     replacement: Option<String>,
+    hierarchy: Option<Vec<Vec<String>>>,
+    widths: Option<Vec<i64>>,
+    l_diversity: Option<u32>,
+    t_closeness: Option<f64>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -53,6 +63,7 @@ enum ActionName {
     Shift,
     Ordinal,
     SuppressRare,
+    Generalise,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +108,12 @@ impl WrittenPolicy {
                 problem: "must be at least 2: a class of one singles a person out",
             });
         }
+        if !(0.0..1.0).contains(&self.suppression_limit) {
+            return Err(PolicyError::Field {
+                field: "suppression_limit",
+                problem: "is a share of the subjects, from 0 to below 1, such as 0.05",
+            });
+        }
         let mut names = BTreeSet::new();
         let mut columns = Vec::with_capacity(self.column.len());
         for column in self.column {
@@ -115,11 +132,12 @@ impl WrittenPolicy {
             minors: self.minors,
             subject: self.subject,
             small_classes: self.small_classes,
+            suppression_limit: self.suppression_limit,
+            recoding: self.recoding,
             laps: self.laps.map(WrittenLaps::checked).transpose()?,
             columns,
         };
-        policy.check_subject()?;
-        policy.check_laps()?;
+        policy.check_itself()?;
         Ok(policy)
     }
 }
@@ -168,6 +186,8 @@ impl WrittenColumn {
                 self.replacement.is_some(),
                 &[A::SuppressRare],
             ),
+            ("hierarchy", self.hierarchy.is_some(), &[A::Generalise]),
+            ("widths", self.widths.is_some(), &[A::Generalise]),
         ];
         for (setting, given, actions) in settings {
             if given && !actions.contains(&self.action) {
@@ -183,6 +203,26 @@ impl WrittenColumn {
         };
         if self.identity && self.action != A::Drop {
             let problem = "an identity is never published; give it the action \"drop\"";
+            return Err(refuse(problem.to_owned()));
+        }
+        let criteria: Vec<Criterion> = [
+            self.l_diversity.map(|l| Criterion::DistinctDiversity { l }),
+            self.t_closeness.map(|t| Criterion::Closeness { t }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if self.l_diversity.is_some_and(|l| l < 2) {
+            let problem = "l_diversity must be at least 2 different values";
+            return Err(refuse(problem.to_owned()));
+        }
+        if self.t_closeness.is_some_and(|t| !(0.0..=1.0).contains(&t)) {
+            let problem = "t_closeness is a distance from 0 to 1, such as 0.3";
+            return Err(refuse(problem.to_owned()));
+        }
+        if self.action == A::Drop && !criteria.is_empty() {
+            let problem = "a dropped column cannot be learned from its class; remove l_diversity \
+                           and t_closeness";
             return Err(refuse(problem.to_owned()));
         }
         let scope = self.scope.unwrap_or_default();
@@ -217,11 +257,31 @@ impl WrittenColumn {
             A::SuppressRare => Action::SuppressRare {
                 replacement: self.replacement.unwrap_or_else(|| "other".to_owned()),
             },
+            A::Generalise if !self.quasi_identifier => {
+                let problem = "only quasi-identifiers are generalised; add quasi_identifier = true";
+                return Err(refuse(problem.to_owned()));
+            }
+            A::Generalise => Action::Generalise(match (self.hierarchy, self.widths) {
+                (Some(rows), None) => {
+                    let hierarchy = Hierarchy::from_rows(rows);
+                    Generalisation::Hierarchy(hierarchy.map_err(|e| refuse(e.to_string()))?)
+                }
+                (None, Some(widths)) => {
+                    Hierarchy::intervals(0, 0, &widths).map_err(|e| refuse(e.to_string()))?;
+                    Generalisation::Widths(widths)
+                }
+                _ => {
+                    let problem = "generalise needs either a hierarchy, [[\"value\", …, \"*\"], …] \
+                                   with a row for each value, or for whole numbers widths = [2, 4, 8]";
+                    return Err(refuse(problem.to_owned()));
+                }
+            }),
         };
         Ok(ColumnPolicy {
             name,
             action,
             quasi_identifier: self.quasi_identifier,
+            criteria,
             identity: self.identity,
             unit: self.unit,
             description: self.description,
