@@ -895,3 +895,114 @@ fn lap_times_that_are_texts_are_refused() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_column_that_is_not_published_is_told_of_by_statistics() {
+    // 500 drivers between 50 and 90 kg, one of whom is typed in wrong, each weighed three times.
+    let mut csv = String::from("driver,weight,heart_rate\n");
+    for driver in 0..500 {
+        let weight = if driver == 0 { 7500 } else { 50 + driver % 40 };
+        for lap in 0..3 {
+            // The median is the weight, whatever the scales say in the third lap.
+            let shown = if lap == 2 { 0 } else { weight };
+            csv.push_str(&format!(
+                "licensee {driver:03},{shown},{}.5\n",
+                150 + driver % 20
+            ));
+        }
+    }
+    let policy = r#"
+        version = 1
+        minimum_class_size = 5
+        minors = false
+        subject = "driver"
+        column = [
+            { name = "driver", action = "pseudonym", prefix = "D" },
+            { name = "weight", action = "statistics", epsilon = 2, least = 40, greatest = 100, bins = 6, unit = "kg" },
+            { name = "heart_rate", action = "statistics", epsilon = 0.5, least = 100, greatest = 200 },
+        ]"#;
+    let (released, report) = release(&table(&csv), policy, &key(1), Format::Csv).unwrap();
+    assert!(released.starts_with(b"driver\n"));
+    let [weight, heart_rate] = &report.statistics[..] else {
+        panic!("{report:?}");
+    };
+    assert_eq!(
+        (weight.name.as_str(), weight.unit.as_deref()),
+        ("weight", Some("kg"))
+    );
+    assert_eq!(weight.edges, [40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 100.0]);
+    // Of 40 weights, ten lie in each bin of ten kilograms; with ε = 1, 12 off has a chance of e^-12.
+    for (count, exact) in weight.counts.iter().zip([0, 129, 130, 120, 120, 1]) {
+        assert!((count - exact).abs() <= 12, "{:?}", weight.counts);
+    }
+    assert!((weight.mean - 69.3).abs() < 1.5, "{}", weight.mean);
+    assert_eq!((heart_rate.counts.len(), heart_rate.edges.len()), (10, 11));
+    assert!((heart_rate.mean - 160.0).abs() < 6.0, "{}", heart_rate.mean);
+    assert_eq!((weight.epsilon, heart_rate.epsilon), (2.0, 0.5));
+    assert_eq!(report.epsilon_spent, Some(2.5));
+    assert_eq!(report.columns[1].action, "statistics at ε = 2");
+
+    // The noise is the key's: the same for the same, another for another.
+    let (_, again) = release(&table(&csv), policy, &key(1), Format::Csv).unwrap();
+    let (_, other) = release(&table(&csv), policy, &key(2), Format::Csv).unwrap();
+    assert_eq!(again.statistics, report.statistics);
+    assert_ne!(other.statistics, report.statistics);
+    // A report of before still reads.
+    let mut written = serde_json::to_value(&report).unwrap();
+    assert_eq!(written["statistics"][0]["name"], "weight");
+    for key in ["statistics", "epsilon_spent", "generalisation"] {
+        written.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    let read: AnonymizationReport = serde_json::from_value(written).unwrap();
+    assert_eq!((read.statistics.len(), read.epsilon_spent), (0, None));
+}
+
+#[test]
+fn statistics_that_would_promise_too_much_are_refused() {
+    let stated = "action = \"statistics\"\nepsilon = 0.5\nleast = 40\ngreatest = 60";
+    let lap = "name = \"lap\"\naction = \"keep\"";
+    let cases = [
+        (
+            stated.replace("epsilon = 0.5\n", ""),
+            "statistics need epsilon",
+        ),
+        (
+            stated.replace("greatest = 60", ""),
+            "statistics need epsilon",
+        ),
+        (stated.replace("0.5", "-1"), "ε is -1"),
+        (
+            stated.replace("0.5", "0.00001"),
+            "epsilon must be at least 0.0001",
+        ),
+        (stated.replace("60", "40"), "least must be below greatest"),
+        (stated.replace("60", "nan"), "least must be below greatest"),
+        (format!("{stated}\nbins = 0"), "bins must be from 1"),
+        (
+            format!("{stated}\nquasi_identifier = true"),
+            "no quasi-identifier",
+        ),
+        (format!("{stated}\nwidth = 2"), "width does not belong"),
+        (
+            "action = \"keep\"\nepsilon = 1".to_owned(),
+            "epsilon does not belong",
+        ),
+    ];
+    for (to, expected) in cases {
+        let policy = CLUB.replacen(lap, &format!("name = \"lap\"\n{to}"), 1);
+        let refused = refusal(&club(), &policy);
+        assert!(
+            refused.contains(expected),
+            "{to:?}: {refused:?} lacks {expected:?}"
+        );
+    }
+    let two = CLUB.replacen(
+        lap,
+        &format!("name = \"lap\"\n{}", stated.replace("0.5", "4000")),
+        1,
+    );
+    let two = two.replacen("action = \"shift\"", &stated.replace("0.5", "4000"), 1);
+    assert!(refusal(&club(), &two).contains("more than 4,294 over all columns"));
+    let dates = CLUB.replacen("action = \"shift\"", stated, 1);
+    assert!(refusal(&club(), &dates).contains("does not fit cells of type date"));
+}

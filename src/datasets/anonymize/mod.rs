@@ -28,6 +28,7 @@ pub mod policy_text;
 mod pseudonyms;
 mod quantiles;
 mod reordering;
+mod statistics;
 pub mod suggestion;
 pub mod track_frame;
 mod transforms;
@@ -39,6 +40,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tables::{Batch, Column, Role, Schema, Table, TableError, Values};
 use classes::{Classes, Resolution};
+use differential_privacy::{DifferentialPrivacyError, PrivacyBudget};
 use generalisation::{SearchedRows, Sensitive};
 use k_anonymity::KAnonymityError;
 use k_anonymity::hierarchy::HierarchyError;
@@ -52,6 +54,7 @@ use transforms::{SubjectNumber, Transform};
 pub use generalisation::{GeneralisationReport, GeneralisedColumn};
 pub use laps::LapsReport;
 pub use pseudonyms::ReleaseKey;
+pub use statistics::ColumnStatistics;
 
 /// What stands in a text column for a quasi-identifier that is not shown.
 pub const HIDDEN: &str = "*";
@@ -108,6 +111,9 @@ pub enum AnonymizationError {
         value: String,
     },
 
+    #[error("statistics: {0}")]
+    DifferentialPrivacy(#[from] DifferentialPrivacyError),
+
     #[error("the search for levels: {0}")]
     KAnonymity(#[from] KAnonymityError),
 
@@ -142,6 +148,12 @@ pub struct AnonymizationReport {
     /// The levels that a search chose, where quasi-identifiers are generalised.
     #[serde(default)]
     pub generalisation: Option<GeneralisationReport>,
+    /// Of columns that are told of by statistics alone.
+    #[serde(default)]
+    pub statistics: Vec<ColumnStatistics>,
+    /// ε of all statistics together, where there are any.
+    #[serde(default)]
+    pub epsilon_spent: Option<f64>,
 }
 
 /// What happened to a column of the input.
@@ -178,6 +190,8 @@ pub struct Anonymization<'a> {
     resolution: Option<Resolution>,
     laps: Option<LapsReport>,
     generalisation: Option<GeneralisationReport>,
+    statistics: Vec<ColumnStatistics>,
+    epsilon_spent: Option<f64>,
     published: Arc<Schema>,
 }
 
@@ -214,9 +228,12 @@ impl<'a> Anonymization<'a> {
             resolution: None,
             laps: None,
             generalisation: None,
+            statistics: Vec::new(),
+            epsilon_spent: None,
         };
         let numbers = anonymization.learn()?;
         anonymization.publish_laps(key)?;
+        anonymization.publish_statistics(key)?;
         let sensitive = anonymization.generalise(&numbers)?;
         if !anonymization.quasi_identifiers.is_empty() {
             anonymization.classify(&numbers, &sensitive)?;
@@ -321,6 +338,31 @@ impl<'a> Anonymization<'a> {
                 (*published, self.laps) = (laps, Some(report));
             }
         }
+        Ok(())
+    }
+
+    /// Draws the statistics, where the policy tells any, from one budget.
+    fn publish_statistics(&mut self, key: &ReleaseKey) -> Result<(), AnonymizationError> {
+        let Some(total) = self.policy.epsilon().transpose()? else {
+            return Ok(());
+        };
+        let mut budget = PrivacyBudget::new(total);
+        let mut rng = key.generator("statistics");
+        let columns = self.table.schema().columns();
+        for (column, transform) in columns.iter().zip(&mut self.transforms) {
+            let stated = self.policy.column(&column.name);
+            if let Transform::Statistics { collected } = transform
+                && let Some(stated) = stated
+                && let Action::Statistics(policy) = &stated.action
+            {
+                let unit = stated.unit.as_deref().or(column.unit.as_deref());
+                let named = (column.name.as_str(), unit);
+                let collected = std::mem::take(collected);
+                let statistics = collected.publish(named, policy, &mut budget, &mut rng)?;
+                self.statistics.push(statistics);
+            }
+        }
+        self.epsilon_spent = Some(total.value());
         Ok(())
     }
 
@@ -550,6 +592,8 @@ impl<'a> Anonymization<'a> {
             },
             laps: self.laps.clone(),
             generalisation: self.generalisation.clone(),
+            statistics: self.statistics.clone(),
+            epsilon_spent: self.epsilon_spent,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::generalisation::Recoded;
 use super::laps::{CollectedLaps, PublishedLaps};
 use super::policy::{Action, Generalisation, Policy};
 use super::pseudonyms::{Pseudonyms, push_part};
+use super::statistics::CollectedValues;
 use crate::datasets::tables::{Batch, Cell, ColumnType, Schema, Values};
 
 /// A number that identifies a subject within this run only.
@@ -53,6 +54,10 @@ pub(super) enum Transform {
         /// The least and the greatest of whole numbers.
         range: Option<(i64, i64)>,
         recoded: Recoded,
+    },
+    /// See [`super::statistics`].
+    Statistics {
+        collected: CollectedValues,
     },
 }
 
@@ -115,6 +120,9 @@ pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
             range: None,
             recoded: Recoded::default(),
         },
+        Action::Statistics(_) => Transform::Statistics {
+            collected: CollectedValues::default(),
+        },
     };
     let columns = schema.columns().iter();
     columns
@@ -152,7 +160,7 @@ impl Transform {
     /// The type of the published column, or nothing where none is published.
     pub(super) fn published_type(&self, kind: ColumnType) -> Option<ColumnType> {
         match self {
-            Transform::Drop => None,
+            Transform::Drop | Transform::Statistics { .. } => None,
             Transform::Keep | Transform::Round { .. } => Some(kind),
             Transform::Pace { .. } => Some(ColumnType::Number),
             Transform::Pseudonym { .. }
@@ -225,6 +233,11 @@ impl Transform {
                     places.insert(value, 0);
                 }
             }
+            Transform::Statistics { collected } => {
+                if let Some(value) = cell.as_number() {
+                    collected.add(subject, value);
+                }
+            }
             Transform::Generalise { range, .. } => {
                 if let Cell::Integer(value) = cell {
                     let (least, greatest) = range.unwrap_or((value, value));
@@ -290,7 +303,7 @@ impl Transform {
             )))
         };
         match self {
-            Transform::Drop => Ok(None),
+            Transform::Drop | Transform::Statistics { .. } => Ok(None),
             Transform::Keep => Ok(Some(cells.clone())),
             Transform::Pace { published, .. } => {
                 let ratio = |row| published.ratio(first_row + row as u64);

@@ -267,6 +267,11 @@ fn in_words(action: &Action, k: u64) -> String {
         Action::SuppressRare { replacement } => {
             format!("Values that fewer than {k} subjects share read “{replacement}”.")
         }
+        Action::Statistics(statistics) => format!(
+            "Not published; the report tells a histogram and a mean that protect every subject by \
+             differential privacy (ε = {}).",
+            statistics.epsilon
+        ),
         Action::Generalise(_) => {
             format!("Only as exactly as {k} subjects who look alike allow with the least loss.")
         }

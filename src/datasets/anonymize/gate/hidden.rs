@@ -66,6 +66,7 @@ impl Hidden {
                     matches!(
                         column.action,
                         Action::Drop
+                            | Action::Statistics(_)
                             | Action::Pseudonym { .. }
                             | Action::Shift { .. }
                             | Action::Ordinal

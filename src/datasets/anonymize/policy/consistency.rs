@@ -1,12 +1,34 @@
 //! Whether the parts of a policy belong together, before any table is seen.
 
+use super::super::differential_privacy::{DifferentialPrivacyError, Epsilon};
 use super::{Action, Policy, PolicyError, Recoding};
 
 impl Policy {
     pub(super) fn check_itself(&self) -> Result<(), PolicyError> {
         self.check_subject()?;
         self.check_laps()?;
-        self.check_generalisation()
+        self.check_generalisation()?;
+        match self.epsilon().transpose() {
+            Ok(_) => Ok(()),
+            Err(_) => Err(PolicyError::Field {
+                field: "epsilon",
+                problem: "is more than 4,294 over all columns; lower it, 1 or less protects",
+            }),
+        }
+    }
+
+    /// ε of all columns together, where statistics are told of any.
+    pub(in super::super) fn epsilon(&self) -> Option<Result<Epsilon, DifferentialPrivacyError>> {
+        let stated = self
+            .columns
+            .iter()
+            .filter_map(|column| match &column.action {
+                Action::Statistics(statistics) => Some(statistics.epsilon.value()),
+                _ => None,
+            });
+        stated
+            .reduce(|sum, epsilon| sum + epsilon)
+            .map(Epsilon::new)
     }
 
     fn check_subject(&self) -> Result<(), PolicyError> {

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::differential_privacy::Epsilon;
 use super::k_anonymity::hierarchy::Hierarchy;
 use super::k_anonymity::models::Criterion;
 use crate::datasets::tables::{ColumnType, Schema};
@@ -121,6 +122,19 @@ pub enum Action {
     /// What stands for the value at the level that a search chose for the column: of all levels of all
     /// such columns those that reach k and lose least.
     Generalise(Generalisation),
+    /// Not published; a differentially private histogram and mean over the subjects are told instead.
+    Statistics(StatisticsPolicy),
+}
+
+/// The statistics of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StatisticsPolicy {
+    /// What the histogram and the mean may cost together.
+    pub epsilon: Epsilon,
+    /// Bounds that are known without looking at the data; values beyond count as the bounds.
+    pub least: f64,
+    pub greatest: f64,
+    pub bins: u32,
 }
 
 /// What may stand for the values of a column, level by level.
@@ -154,6 +168,7 @@ impl fmt::Display for Action {
                 let widths: Vec<_> = widths.iter().map(i64::to_string).collect();
                 write!(f, "generalise by widths {}", widths.join(", "))
             }
+            Action::Statistics(statistics) => write!(f, "statistics at ε = {}", statistics.epsilon),
         }
     }
 }
@@ -258,6 +273,9 @@ impl Policy {
                     use ColumnType::*;
                     matches!(kind, Integer | Text | Date)
                 }
+                (Some(Action::Statistics(_)), kind) => {
+                    matches!(kind, ColumnType::Integer | ColumnType::Number)
+                }
                 (Some(Action::Generalise(Generalisation::Widths(_))), kind) => {
                     kind == ColumnType::Integer
                 }
@@ -268,7 +286,7 @@ impl Policy {
                     column: column.name.clone(),
                     problem: format!(
                         "\"{action}\" does not fit cells of type {}; bands and steps of an integer \
-                         column are whole numbers, widths are for whole numbers alone, text can be dropped, pseudonymised or have its \
+                         column are whole numbers, widths are for whole numbers alone, statistics for numbers, text can be dropped, pseudonymised or have its \
                          rare values suppressed",
                         column.kind
                     ),

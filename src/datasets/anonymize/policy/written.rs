@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::super::differential_privacy::Epsilon;
 use super::super::k_anonymity::hierarchy::Hierarchy;
 use super::super::k_anonymity::models::Criterion;
 use super::{
     Action, ColumnPolicy, Generalisation, LapPolicy, MINIMUM_FOR_MINORS, POLICY_VERSION, Policy,
-    PolicyError, Recoding, SmallClasses,
+    PolicyError, Recoding, SmallClasses, StatisticsPolicy,
 };
 
 #[derive(Deserialize)]
@@ -50,6 +51,10 @@ struct WrittenColumn {
     widths: Option<Vec<i64>>,
     l_diversity: Option<u32>,
     t_closeness: Option<f64>,
+    epsilon: Option<f64>,
+    least: Option<f64>,
+    greatest: Option<f64>,
+    bins: Option<u32>,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -64,6 +69,7 @@ enum ActionName {
     Ordinal,
     SuppressRare,
     Generalise,
+    Statistics,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +84,9 @@ struct WrittenLaps {
     #[serde(default = "default_keep")]
     keep: [f64; 2],
 }
+
+/// Of a column: four figures share it, and each takes whole millionths.
+const LEAST_EPSILON: f64 = 0.0001;
 
 fn default_quota() -> usize {
     15
@@ -188,6 +197,10 @@ impl WrittenColumn {
             ),
             ("hierarchy", self.hierarchy.is_some(), &[A::Generalise]),
             ("widths", self.widths.is_some(), &[A::Generalise]),
+            ("epsilon", self.epsilon.is_some(), &[A::Statistics]),
+            ("least", self.least.is_some(), &[A::Statistics]),
+            ("greatest", self.greatest.is_some(), &[A::Statistics]),
+            ("bins", self.bins.is_some(), &[A::Statistics]),
         ];
         for (setting, given, actions) in settings {
             if given && !actions.contains(&self.action) {
@@ -220,7 +233,8 @@ impl WrittenColumn {
             let problem = "t_closeness is a distance from 0 to 1, such as 0.3";
             return Err(refuse(problem.to_owned()));
         }
-        if self.action == A::Drop && !criteria.is_empty() {
+        let is_published = !matches!(self.action, A::Drop | A::Statistics);
+        if !is_published && !criteria.is_empty() {
             let problem = "a dropped column cannot be learned from its class; remove l_diversity \
                            and t_closeness";
             return Err(refuse(problem.to_owned()));
@@ -228,7 +242,7 @@ impl WrittenColumn {
         let scope = self.scope.unwrap_or_default();
         let action = match self.action {
             A::Keep => Action::Keep,
-            A::Drop if self.quasi_identifier => {
+            _ if self.quasi_identifier && !is_published => {
                 let problem = "a dropped column is no quasi-identifier; remove quasi_identifier";
                 return Err(refuse(problem.to_owned()));
             }
@@ -257,6 +271,36 @@ impl WrittenColumn {
             A::SuppressRare => Action::SuppressRare {
                 replacement: self.replacement.unwrap_or_else(|| "other".to_owned()),
             },
+            A::Statistics => {
+                let missing = || {
+                    let problem = "statistics need epsilon, such as 0.5, and the bounds least and \
+                                   greatest, known without looking at the data";
+                    refuse(problem.to_owned())
+                };
+                let epsilon = self.epsilon.ok_or_else(missing)?;
+                let least = self.least.ok_or_else(missing)?;
+                let greatest = self.greatest.ok_or_else(missing)?;
+                let range = greatest - least;
+                if !(range.is_finite() && range > 0.0) {
+                    let problem = "least must be below greatest, and both be numbers";
+                    return Err(refuse(problem.to_owned()));
+                }
+                let bins = self.bins.unwrap_or(10);
+                if !(1..=1000).contains(&bins) {
+                    return Err(refuse("bins must be from 1 to 1,000".to_owned()));
+                }
+                let stated = Epsilon::new(epsilon).map_err(|error| refuse(error.to_string()))?;
+                if stated.value() < LEAST_EPSILON {
+                    let problem = format!("epsilon must be at least {LEAST_EPSILON}");
+                    return Err(refuse(problem));
+                }
+                Action::Statistics(StatisticsPolicy {
+                    epsilon: stated,
+                    least,
+                    greatest,
+                    bins,
+                })
+            }
             A::Generalise if !self.quasi_identifier => {
                 let problem = "only quasi-identifiers are generalised; add quasi_identifier = true";
                 return Err(refuse(problem.to_owned()));
