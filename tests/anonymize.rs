@@ -1006,3 +1006,250 @@ fn statistics_that_would_promise_too_much_are_refused() {
     let dates = CLUB.replacen("action = \"shift\"", stated, 1);
     assert!(refusal(&club(), &dates).contains("does not fit cells of type date"));
 }
+
+/// Twelve drivers at two tracks, 40 s each at 25 Hz: an ellipse of 120 by 60 m, about 10 m/s.
+fn telemetry() -> Table {
+    let mut csv = String::from(
+        "driver,venue,run,time,latitude,longitude,GPS Altitude,speed,lateral,heading,rpm\n",
+    );
+    for driver in 0..12 {
+        let (venue, latitude, longitude) = match driver % 2 {
+            0 => ("Adlerring", 50.1, 8.2),
+            _ => ("Eichenring", 47.3, 11.4),
+        };
+        for sample in 0..1000 {
+            let time = f64::from(sample) / 25.0;
+            let (sin, cos) = (time / 10.0).sin_cos();
+            csv.push_str(&format!(
+                "licensee {driver:02},{venue},{},{:.2},{:.8},{:.8},{},{:.1},{:.2},{:.1},{}\n",
+                100 + driver,
+                90_000.0 + time,
+                latitude + 60.0 * sin / 111_200.0,
+                longitude + 120.0 * cos / (111_320.0 * f64::cos(f64::to_radians(latitude))),
+                400.0 + 10.0 * sin,
+                36.0 + 3.6 * sin,
+                0.5 + cos,
+                f64::from(sample % 3600) / 10.0,
+                9000 + sample,
+            ));
+        }
+    }
+    table(&csv)
+}
+
+const TELEMETRY: &str = r#"
+version = 1
+minimum_class_size = 5
+minors = false
+subject = "driver"
+[track]
+latitude = "latitude"
+longitude = "longitude"
+time = "time"
+session = ["driver", "run"]
+venue = "venue"
+rate_hz = 5
+[[column]]
+name = "driver"
+action = "pseudonym"
+prefix = "D"
+[[column]]
+name = "venue"
+action = "pseudonym"
+prefix = "V"
+[[column]]
+name = "run"
+action = "drop"
+[[column]]
+name = "time"
+action = "shift"
+scope = ["driver", "run"]
+[[column]]
+name = "latitude"
+action = "track"
+quantity = "position"
+[[column]]
+name = "longitude"
+action = "track"
+quantity = "position"
+[[column]]
+name = "GPS Altitude"
+action = "drop"
+[[column]]
+name = "speed"
+action = "track"
+quantity = "length"
+unit = "km/h"
+[[column]]
+name = "lateral"
+action = "track"
+quantity = "sideways"
+[[column]]
+name = "heading"
+action = "track"
+quantity = "heading"
+[[column]]
+name = "rpm"
+action = "keep"
+"#;
+
+#[test]
+fn telemetry_is_published_in_the_frame_of_its_track() {
+    let (csv, report) = release(&telemetry(), TELEMETRY, &key(1), Format::Csv).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&csv).lines().next().unwrap(),
+        "driver,venue,time,x,y,speed,lateral,heading,rpm"
+    );
+    assert_eq!((report.rows_in, report.rows_out), (12_000, 2400));
+    let numbers = |column| -> Vec<f64> {
+        cells(&csv, column)
+            .iter()
+            .map(|cell| cell.parse().unwrap())
+            .collect()
+    };
+    let (x, y, time, speed) = (
+        numbers("x"),
+        numbers("y"),
+        numbers("time"),
+        numbers("speed"),
+    );
+    assert_eq!(time[..3], [0.0, 0.2, 0.4]);
+    assert_eq!(cells(&csv, "rpm")[..3], ["9000", "9005", "9010"]);
+    // Every distance is the true one by one factor a venue, and so is every speed.
+    let mut scales = Vec::new();
+    for driver in 0..12 {
+        let at = |sample: usize| driver * 200 + sample;
+        let (mut scale, mut speeds) = (Vec::new(), 0.0);
+        for sample in 0..200 {
+            let far = (sample + 70) % 200;
+            let published = (x[at(sample)] - x[at(far)]).hypot(y[at(sample)] - y[at(far)]);
+            let place = |sample: usize| (sample as f64 / 50.0).sin_cos();
+            let ((a, b), (c, d)) = (place(sample), place(far));
+            scale.push(published / (60.0 * (a - c)).hypot(120.0 * (b - d)));
+            speeds += speed[at(sample)] / (36.0 + 3.6 * a) / 200.0;
+        }
+        let mean = scale.iter().sum::<f64>() / 200.0;
+        assert!(
+            scale.iter().all(|one| (one / mean - 1.0).abs() < 5e-3),
+            "{mean} {scale:?}"
+        );
+        assert!(
+            (0.74..1.34).contains(&mean) && (speeds / mean - 1.0).abs() < 5e-3,
+            "{mean} {speeds}"
+        );
+        scales.push(mean);
+    }
+    assert!((scales[0] - scales[2]).abs() < 1e-3 && (scales[0] - scales[1]).abs() > 5e-3);
+    // Positions are around the venue's centre, and no column holds a coordinate.
+    assert!(x.iter().chain(&y).all(|metres| metres.abs() < 350.0));
+    // No step of the speed is left: a tenth, scaled, would leave some of the tenths out.
+    let tenths: BTreeSet<i64> = speed
+        .iter()
+        .map(|speed| (speed * 10.0).round() as i64)
+        .collect();
+    let range = tenths.last().unwrap() - tenths.first().unwrap() + 1;
+    assert!(
+        tenths.len() as f64 > 0.9 * range as f64,
+        "{} of {range}",
+        tenths.len()
+    );
+
+    // Another key turns and scales otherwise; the same gives the same, as Parquet too.
+    let (other, _) = release(&telemetry(), TELEMETRY, &key(2), Format::Csv).unwrap();
+    assert_ne!(cells(&csv, "x"), cells(&other, "x"));
+    let (parquet, _) = release(&telemetry(), TELEMETRY, &key(1), Format::Parquet).unwrap();
+    assert_eq!(cells(&csv, "speed"), cells(&parquet, "speed"));
+    let (policy, key, table) = (Policy::parse(TELEMETRY).unwrap(), key(1), telemetry());
+    let anonymization = Anonymization::prepare(&table, &policy, &key).unwrap();
+    let units: Vec<_> = anonymization
+        .schema()
+        .columns()
+        .iter()
+        .map(|c| c.unit.as_deref())
+        .collect();
+    assert_eq!(units[3..6], [Some("m"), Some("m"), Some("km/h")]);
+}
+
+#[test]
+fn telemetry_that_would_tell_the_place_is_refused() {
+    let altitude = "name = \"GPS Altitude\"\naction = \"drop\"";
+    let latitude = "name = \"latitude\"\naction = \"track\"\nquantity = \"position\"";
+    let cases = [
+        (
+            altitude,
+            "name = \"GPS Altitude\"\naction = \"keep\"",
+            "\"GPS Altitude\": it tells where",
+        ),
+        (
+            altitude,
+            "name = \"GPS Altitude\"\naction = \"round\"\nstep = 1",
+            "it tells where",
+        ),
+        (
+            latitude,
+            "name = \"latitude\"\naction = \"keep\"",
+            "quantity = \"position\"",
+        ),
+        (
+            "quantity = \"length\"",
+            "quantity = \"position\"",
+            "only latitude and longitude",
+        ),
+        ("quantity = \"length\"", "", "track needs a quantity"),
+        (
+            "quantity = \"length\"",
+            "quantity = \"length\"\nquasi_identifier = true",
+            "no quasi-identifier",
+        ),
+        (
+            "action = \"shift\"\nscope = [\"driver\", \"run\"]",
+            "action = \"keep\"",
+            "session's beginning",
+        ),
+        ("scope = [\"driver\", \"run\"]", "", "session's beginning"),
+        (
+            "rate_hz = 5",
+            "rate_hz = 25",
+            "track.rate_hz is above 0 and at most 10",
+        ),
+        (
+            "session = [\"driver\", \"run\"]",
+            "session = []",
+            "track.session is empty",
+        ),
+        (
+            "venue = \"venue\"",
+            "venue = \"place\"",
+            "\"place\": [track] names it",
+        ),
+        (
+            "rate_hz = 5",
+            "rate_hz = 5\n[laps]\ntime = \"rpm\"",
+            "[laps] for laps",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert!(TELEMETRY.contains(from), "{from}");
+        let refused = refusal(&telemetry(), &TELEMETRY.replacen(from, to, 1));
+        assert!(
+            refused.contains(expected),
+            "{to:?}: {refused:?} lacks {expected:?}"
+        );
+    }
+    for (name, refused) in [
+        ("Height above sea", true),
+        ("GPS_Lat", true),
+        ("x", true),
+        ("Lat Acc", false),
+    ] {
+        let policy = TELEMETRY.replace("name = \"rpm\"", &format!("name = \"{name}\""));
+        assert_eq!(Policy::parse(&policy).is_err(), refused, "{name}");
+    }
+    let (before, after) = TELEMETRY.split_once("[track]").unwrap();
+    let (_, columns) = after.split_once("[[column]]").unwrap();
+    let refused = refusal(&telemetry(), &format!("{before}[[column]]{columns}"));
+    assert!(
+        refused.contains("\"latitude\": the action \"track\" needs a [track] section"),
+        "{refused}"
+    );
+}

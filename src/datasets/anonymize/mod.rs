@@ -30,6 +30,7 @@ mod quantiles;
 mod reordering;
 mod statistics;
 pub mod suggestion;
+mod track;
 pub mod track_frame;
 mod transforms;
 
@@ -46,9 +47,10 @@ use k_anonymity::KAnonymityError;
 use k_anonymity::hierarchy::HierarchyError;
 use laps::PublishedLaps;
 use pace_cells::PaceCellsError;
-use policy::{Action, MINIMUM_FOR_MINORS, Policy, PolicyError, SmallClasses};
+use policy::{Action, MINIMUM_FOR_MINORS, Policy, PolicyError, SmallClasses, TrackValue};
 use pseudonyms::{Pseudonyms, push_part};
 use reordering::Reordering;
+use track::Samples;
 use transforms::{SubjectNumber, Transform};
 
 pub use generalisation::{GeneralisationReport, GeneralisedColumn};
@@ -192,6 +194,7 @@ pub struct Anonymization<'a> {
     generalisation: Option<GeneralisationReport>,
     statistics: Vec<ColumnStatistics>,
     epsilon_spent: Option<f64>,
+    samples: Option<Samples>,
     published: Arc<Schema>,
 }
 
@@ -230,8 +233,13 @@ impl<'a> Anonymization<'a> {
             generalisation: None,
             statistics: Vec::new(),
             epsilon_spent: None,
+            samples: match &policy.track {
+                Some(track) => Some(Samples::new(track, schema)?),
+                None => None,
+            },
         };
         let numbers = anonymization.learn()?;
+        anonymization.draw_frames(key);
         anonymization.publish_laps(key)?;
         anonymization.publish_statistics(key)?;
         let sensitive = anonymization.generalise(&numbers)?;
@@ -257,6 +265,9 @@ impl<'a> Anonymization<'a> {
                     continue;
                 }
                 self.check_ages(&batch, first_row, row)?;
+                if let Some(samples) = &mut self.samples {
+                    samples.learn(&batch, first_row, row);
+                }
                 let next = numbers.len() as SubjectNumber;
                 let subject = *numbers.entry(subject.to_string()).or_insert(next);
                 for (position, transform) in self.transforms.iter_mut().enumerate() {
@@ -311,6 +322,29 @@ impl<'a> Anonymization<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Draws what places the samples of telemetry.
+    fn draw_frames(&mut self, key: &ReleaseKey) {
+        if let Some(samples) = &mut self.samples {
+            samples.settle(key);
+        }
+        let columns = self.table.schema().columns();
+        for (column, transform) in columns.iter().zip(&mut self.transforms) {
+            if let Transform::Channel { steps, .. } = transform {
+                steps.settle(key, &column.name);
+            }
+        }
+    }
+
+    /// Whether a row of the table, counted from 0, is among the published laps or samples.
+    fn is_chosen(&self, row: u64) -> bool {
+        let laps = self.published_laps();
+        laps.is_none_or(|laps| laps.place(row).is_some())
+            && self
+                .samples
+                .as_ref()
+                .is_none_or(|samples| samples.keeps(row))
     }
 
     /// Makes the published laps, where the policy has lap times.
@@ -386,7 +420,6 @@ impl<'a> Anonymization<'a> {
         let Some(mut searched) = searched else {
             return Ok(Sensitive::default());
         };
-        let laps = self.published_laps();
         let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
@@ -398,8 +431,7 @@ impl<'a> Anonymization<'a> {
                 let number = numbers
                     .get(&subject.to_string())
                     .ok_or(AnonymizationError::Changed)?;
-                let place = laps.map(|laps| laps.place(first_row + row as u64));
-                let is_published = place != Some(None);
+                let is_published = self.is_chosen(first_row + row as u64);
                 searched.add(&batch, first_row, row, (*number, subject), is_published)?;
             }
             first_row += batch.rows() as u64;
@@ -415,7 +447,6 @@ impl<'a> Anonymization<'a> {
         sensitive: &Sensitive,
     ) -> Result<(), AnonymizationError> {
         let mut classes = Classes::default();
-        let laps = self.published_laps();
         let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
@@ -423,7 +454,7 @@ impl<'a> Anonymization<'a> {
             for row in 0..batch.rows() {
                 let subject = batch.column(self.subject).cell(row);
                 let number = first_row + row as u64;
-                if subject.is_missing() || laps.is_some_and(|laps| laps.place(number).is_none()) {
+                if subject.is_missing() || !self.is_chosen(number) {
                     continue;
                 }
                 let subject = numbers
@@ -448,7 +479,13 @@ impl<'a> Anonymization<'a> {
     /// What an attacker would see of each row.
     fn seen(&self, batch: &Batch, first_row: u64) -> Result<Seen, AnonymizationError> {
         let published = |position: usize| {
-            self.transforms[position].apply(batch, first_row, position, &self.pseudonyms)
+            self.transforms[position].apply(
+                batch,
+                first_row,
+                position,
+                &self.pseudonyms,
+                self.samples.as_ref(),
+            )
         };
         Ok(Seen {
             unit: published(self.subject)?,
@@ -488,7 +525,7 @@ impl<'a> Anonymization<'a> {
                 if batch.column(self.subject).cell(row).is_missing() {
                     report.rows_without_subject += 1;
                     kept[row] = false;
-                } else if place == Some(None) {
+                } else if !self.is_chosen(first_row + row as u64) {
                     kept[row] = false;
                 } else if let Some(resolution) = &self.resolution {
                     hidden[row] =
@@ -502,7 +539,13 @@ impl<'a> Anonymization<'a> {
             }
             let mut columns = Vec::with_capacity(self.published.columns().len());
             for (position, transform) in self.transforms.iter().enumerate() {
-                let values = transform.apply(&batch, first_row, position, &self.pseudonyms)?;
+                let values = transform.apply(
+                    &batch,
+                    first_row,
+                    position,
+                    &self.pseudonyms,
+                    self.samples.as_ref(),
+                )?;
                 let Some(mut values) = values else {
                     continue;
                 };
@@ -652,10 +695,15 @@ fn published_schema(
             continue;
         };
         columns.push(Column {
-            name: column.name.clone(),
+            name: transform
+                .published_name()
+                .map_or_else(|| column.name.clone(), str::to_owned),
             kind,
             unit: stated.unit.clone().or_else(|| match stated.action {
-                Action::Keep | Action::Round { .. } => column.unit.clone(),
+                Action::Keep | Action::Round { .. } | Action::Track(TrackValue::Channel(_)) => {
+                    column.unit.clone()
+                }
+                Action::Track(TrackValue::Position) => Some("m".to_owned()),
                 _ => None,
             }),
             description: stated

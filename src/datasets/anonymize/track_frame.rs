@@ -125,28 +125,31 @@ impl TrackFrame {
     }
 }
 
-/// The rows to publish so that no two are closer than 1/`hertz` seconds: the first, and each that comes
-/// late enough after the one before it. Times that are not finite or run backwards are left out.
-pub fn thinned(seconds: &[f64], hertz: f64) -> Vec<usize> {
-    // Loggers write milliseconds: 0.3 − 0.2 must count as a tenth.
-    let gap = 1.0 / hertz - 1e-6;
-    let mut kept = Vec::new();
-    let mut last = f64::NEG_INFINITY;
-    for (row, time) in seconds.iter().enumerate() {
-        if time.is_finite() && time - last >= gap {
-            kept.push(row);
-            last = *time;
-        }
-    }
-    kept
+/// Chooses samples of a session, as they come, such that no two are closer than 1/`hertz` seconds: the
+/// first, and each that comes late enough after the one before it. Times that are not finite or run
+/// backwards are left out.
+pub struct Thinning {
+    gap: f64,
+    last: f64,
 }
 
-/// Times counted from the session's earliest, to the millisecond.
-pub fn session_times(seconds: &[f64]) -> Vec<f64> {
-    let finite = seconds.iter().copied().filter(|time| time.is_finite());
-    let origin = finite.reduce(f64::min).unwrap_or(0.0);
-    let since = |time: &f64| ((time - origin) * 1000.0).round() / 1000.0;
-    seconds.iter().map(since).collect()
+impl Thinning {
+    pub fn new(hertz: f64) -> Thinning {
+        Thinning {
+            // Loggers write milliseconds: 0.3 − 0.2 must count as a tenth.
+            gap: 1.0 / hertz - 1e-6,
+            last: f64::NEG_INFINITY,
+        }
+    }
+
+    /// Whether the next sample is published.
+    pub fn keeps(&mut self, seconds: f64) -> bool {
+        let keeps = seconds.is_finite() && seconds - self.last >= self.gap;
+        if keeps {
+            self.last = seconds;
+        }
+        keeps
+    }
 }
 
 /// Metres east and north of the centre, such that distance and direction from it are the ellipsoid's.
@@ -361,9 +364,14 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_thinned_to_the_rate_and_times_begin_with_the_session() {
+    fn samples_are_thinned_to_the_rate() {
         let at =
             |hertz: f64| -> Vec<f64> { (0..100).map(|n| 1e9 + f64::from(n) / hertz).collect() };
+        let thinned = |seconds: &[f64], hertz: f64| -> Vec<usize> {
+            let mut thinning = Thinning::new(hertz);
+            let rows = 0..seconds.len();
+            rows.filter(|row| thinning.keeps(seconds[*row])).collect()
+        };
         assert_eq!(thinned(&at(10.0), 10.0).len(), 100);
         assert_eq!(
             thinned(&at(100.0), 10.0),
@@ -373,10 +381,6 @@ mod tests {
         assert_eq!(
             thinned(&[0.0, f64::NAN, 5.0, 1.0, 5.05, 5.2], 10.0),
             [0, 2, 5]
-        );
-        assert_eq!(
-            session_times(&[1e9 + 0.5, 1e9, f64::INFINITY])[..2],
-            [0.5, 0.0]
         );
     }
 }

@@ -7,9 +7,11 @@ use chrono::NaiveDate;
 use super::AnonymizationError;
 use super::generalisation::Recoded;
 use super::laps::{CollectedLaps, PublishedLaps};
-use super::policy::{Action, Generalisation, Policy};
+use super::policy::{Action, Generalisation, Policy, TrackValue};
 use super::pseudonyms::{Pseudonyms, push_part};
 use super::statistics::CollectedValues;
+use super::track::{Samples, Steps, number};
+use super::track_frame::Quantity;
 use crate::datasets::tables::{Batch, Cell, ColumnType, Schema, Values};
 
 /// A number that identifies a subject within this run only.
@@ -59,6 +61,15 @@ pub(super) enum Transform {
     Statistics {
         collected: CollectedValues,
     },
+    /// Latitude becomes x, longitude y: see [`super::track`].
+    Position {
+        is_x: bool,
+    },
+    /// A channel of telemetry.
+    Channel {
+        quantity: Quantity,
+        steps: Steps,
+    },
 }
 
 /// The least value of a scope.
@@ -93,7 +104,7 @@ pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
     let positions = |names: &[String]| names.iter().flat_map(|n| schema.position(n)).collect();
     // A checked policy names a column of the table.
     let subject = schema.position(&policy.subject).unwrap_or_default();
-    let transform = |action: &Action| match action {
+    let transform = |name: &str, action: &Action| match action {
         Action::Keep => Transform::Keep,
         Action::Drop => Transform::Drop,
         Action::Pseudonym { prefix, scope } => Transform::Pseudonym {
@@ -120,6 +131,16 @@ pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
             range: None,
             recoded: Recoded::default(),
         },
+        Action::Track(TrackValue::Position) => Transform::Position {
+            is_x: policy
+                .track
+                .as_ref()
+                .is_some_and(|track| track.latitude == name),
+        },
+        Action::Track(TrackValue::Channel(quantity)) => Transform::Channel {
+            quantity: *quantity,
+            steps: Steps::new(),
+        },
         Action::Statistics(_) => Transform::Statistics {
             collected: CollectedValues::default(),
         },
@@ -132,7 +153,7 @@ pub(super) fn transforms(policy: &Policy, schema: &Schema) -> Vec<Transform> {
                 collected: CollectedLaps::default(),
                 published: PublishedLaps::default(),
             },
-            (_, Some(stated)) => transform(&stated.action),
+            (_, Some(stated)) => transform(&stated.name, &stated.action),
             (_, None) => Transform::Drop,
         })
         .collect()
@@ -162,13 +183,24 @@ impl Transform {
         match self {
             Transform::Drop | Transform::Statistics { .. } => None,
             Transform::Keep | Transform::Round { .. } => Some(kind),
-            Transform::Pace { .. } => Some(ColumnType::Number),
+            Transform::Pace { .. } | Transform::Position { .. } | Transform::Channel { .. } => {
+                Some(ColumnType::Number)
+            }
             Transform::Pseudonym { .. }
             | Transform::Band { .. }
             | Transform::SuppressRare { .. }
             | Transform::Generalise { .. } => Some(ColumnType::Text),
             Transform::Shift { .. } if kind == ColumnType::Number => Some(ColumnType::Number),
             Transform::Shift { .. } | Transform::Ordinal { .. } => Some(ColumnType::Integer),
+        }
+    }
+
+    /// The name of the published column, where it is another than before.
+    pub(super) fn published_name(&self) -> Option<&'static str> {
+        match self {
+            Transform::Position { is_x: true } => Some("x"),
+            Transform::Position { is_x: false } => Some("y"),
+            _ => None,
         }
     }
 
@@ -189,6 +221,7 @@ impl Transform {
         match self {
             Transform::Keep
             | Transform::Drop
+            | Transform::Position { .. }
             | Transform::Band { .. }
             | Transform::Round { .. } => {}
             Transform::Pace {
@@ -231,6 +264,11 @@ impl Transform {
             Transform::Ordinal { places } => {
                 if let Some(value) = Sortable::of(cell) {
                     places.insert(value, 0);
+                }
+            }
+            Transform::Channel { steps, .. } => {
+                if let Some(value) = number(cell) {
+                    steps.learn(value);
                 }
             }
             Transform::Statistics { collected } => {
@@ -290,6 +328,7 @@ impl Transform {
         first_row: u64,
         position: usize,
         pseudonyms: &Pseudonyms,
+        samples: Option<&Samples>,
     ) -> Result<Option<Values>, AnonymizationError> {
         let cells = batch.column(position);
         let rows = 0..batch.rows();
@@ -308,6 +347,26 @@ impl Transform {
             Transform::Pace { published, .. } => {
                 let ratio = |row| published.ratio(first_row + row as u64);
                 Ok(Some(Values::Number(rows.map(ratio).collect())))
+            }
+            Transform::Position { is_x } => {
+                let axis = |row| {
+                    let point = samples?.point(batch, row)?;
+                    Some(if *is_x { point.x } else { point.y })
+                };
+                Ok(Some(Values::Number(rows.map(axis).collect())))
+            }
+            Transform::Channel { quantity, steps } => {
+                let mut random = steps.random(first_row);
+                let is_scaled = matches!(quantity, Quantity::Length | Quantity::Sideways);
+                let shown = |row| {
+                    let mut value = number(cells.cell(row))?;
+                    if is_scaled && let Some(random) = &mut random {
+                        value = steps.moved(value, random);
+                    }
+                    let value = samples?.value(*quantity, batch, row, value)?;
+                    Some(steps.rounded(value))
+                };
+                Ok(Some(Values::Number(rows.map(shown).collect())))
             }
             Transform::Pseudonym { prefix, scope } => {
                 text(&|row, cell| pseudonyms.of(prefix, &identity(batch, row, scope, Some(cell))))

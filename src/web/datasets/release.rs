@@ -267,6 +267,11 @@ fn in_words(action: &Action, k: u64) -> String {
         Action::SuppressRare { replacement } => {
             format!("Values that fewer than {k} subjects share read “{replacement}”.")
         }
+        Action::Track(_) => {
+            "As the track's frame shows it: turned, perhaps mirrored, and resized by \
+                             factors that nobody is told."
+                .into()
+        }
         Action::Statistics(statistics) => format!(
             "Not published; the report tells a histogram and a mean that protect every subject by \
              differential privacy (ε = {}).",

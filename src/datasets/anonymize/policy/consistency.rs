@@ -1,13 +1,14 @@
 //! Whether the parts of a policy belong together, before any table is seen.
 
 use super::super::differential_privacy::{DifferentialPrivacyError, Epsilon};
-use super::{Action, Policy, PolicyError, Recoding};
+use super::{Action, Policy, PolicyError, Recoding, TrackValue};
 
 impl Policy {
     pub(super) fn check_itself(&self) -> Result<(), PolicyError> {
         self.check_subject()?;
         self.check_laps()?;
         self.check_generalisation()?;
+        self.check_track()?;
         match self.epsilon().transpose() {
             Ok(_) => Ok(()),
             Err(_) => Err(PolicyError::Field {
@@ -133,6 +134,78 @@ impl Policy {
         }
         Ok(())
     }
+
+    fn check_track(&self) -> Result<(), PolicyError> {
+        let Some(track) = &self.track else {
+            return match self
+                .columns
+                .iter()
+                .find(|c| matches!(c.action, Action::Track(_)))
+            {
+                Some(column) => Err(refusal(
+                    &column.name,
+                    "the action \"track\" needs a [track] section that names latitude, longitude, \
+                     time and session",
+                )),
+                None => Ok(()),
+            };
+        };
+        if self.laps.is_some() {
+            return Err(PolicyError::Field {
+                field: "[track]",
+                problem: "is for samples and [laps] for laps; keep the one that the table holds",
+            });
+        }
+        for name in track.session.iter().chain(&track.venue) {
+            if self.column(name).is_none() {
+                let problem = "[track] names it and no [[column]] does; add one";
+                return Err(refusal(name, problem));
+            }
+        }
+        for name in [&track.latitude, &track.longitude] {
+            let action = self.column(name).map(|column| &column.action);
+            if action != Some(&Action::Track(TrackValue::Position)) {
+                return Err(refusal(
+                    name,
+                    "[track] publishes it as x or y; give it the action \"track\" with quantity = \
+                     \"position\"",
+                ));
+            }
+        }
+        match self.column(&track.time).map(|column| &column.action) {
+            Some(Action::Shift { scope }) if *scope == track.session => {}
+            _ => {
+                return Err(refusal(
+                    &track.time,
+                    "[track] counts time from the session's beginning; give it the action \"shift\" \
+                     with the scope that [track] calls session",
+                ));
+            }
+        }
+        for column in &self.columns {
+            let is_position = [&track.latitude, &track.longitude].contains(&&column.name);
+            let problem = match &column.action {
+                Action::Drop => continue,
+                Action::Track(_) if column.quasi_identifier => {
+                    "what changes from sample to sample is no quasi-identifier; remove \
+                     quasi_identifier"
+                }
+                Action::Track(TrackValue::Position) if is_position => continue,
+                Action::Track(TrackValue::Position) => {
+                    "only latitude and longitude of [track] are positions; drop it"
+                }
+                _ if ["x", "y"].contains(&column.name.as_str()) => {
+                    "[track] publishes columns x and y; rename it in the table, or drop it"
+                }
+                _ if tells_the_place(&column.name) => {
+                    "it tells where the track is, whatever its frame; give it the action \"drop\""
+                }
+                _ => continue,
+            };
+            return Err(refusal(&column.name, problem));
+        }
+        Ok(())
+    }
 }
 
 fn refusal(column: &str, problem: &str) -> PolicyError {
@@ -140,4 +213,16 @@ fn refusal(column: &str, problem: &str) -> PolicyError {
         column: column.to_owned(),
         problem: problem.to_owned(),
     }
+}
+
+/// Whether a column of this name holds coordinates or heights: a profile of heights survives turning and
+/// scaling, and identifies a place.
+fn tells_the_place(name: &str) -> bool {
+    const PLACES: [&str; 5] = ["latitude", "longitude", "altitude", "elevation", "abovesea"];
+    const SHORT: [&str; 6] = ["lat", "lon", "lng", "long", "alt", "msl"];
+    let name: String = name.to_lowercase();
+    let letters: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    // "Lat Acc" is an acceleration, "GPS Lat" is not.
+    let short = letters.trim_start_matches("gps").trim_end_matches("deg");
+    PLACES.iter().any(|place| letters.contains(place)) || SHORT.contains(&short)
 }

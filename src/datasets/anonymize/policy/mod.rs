@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::differential_privacy::Epsilon;
 use super::k_anonymity::hierarchy::Hierarchy;
 use super::k_anonymity::models::Criterion;
+use super::track_frame::Quantity;
 use crate::datasets::tables::{ColumnType, Schema};
 
 /// The format of policies that this code reads.
@@ -36,6 +37,8 @@ pub struct Policy {
     pub recoding: Recoding,
     /// How lap times are protected, in a table of laps.
     pub laps: Option<LapPolicy>,
+    /// How positions are protected, in a table of telemetry.
+    pub track: Option<TrackPolicy>,
     pub columns: Vec<ColumnPolicy>,
 }
 
@@ -54,6 +57,25 @@ pub struct LapPolicy {
     /// Which laps count as clean: shares of the event's median.
     pub keep: (f64, f64),
 }
+
+/// Telemetry in the frame of its track: thinned samples whose positions do not tell the place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackPolicy {
+    /// The columns with the position in degrees, published as `x` and `y` in metres.
+    pub latitude: String,
+    pub longitude: String,
+    /// The column with the seconds of each sample, shifted to begin with the session.
+    pub time: String,
+    /// The columns that tell sessions apart; rows of a session follow each other in time.
+    pub session: Vec<String>,
+    /// The column that tells venues apart, where the table has several: each has a frame of its own.
+    pub venue: Option<String>,
+    /// Samples a second that are published, at most.
+    pub rate_hz: f64,
+}
+
+/// The most samples a second of a published session.
+pub const MOST_RATE_HZ: f64 = 10.0;
 
 /// k where minors are in the data, or where nobody says that there are none.
 pub const MINIMUM_FOR_MINORS: u64 = 11;
@@ -124,6 +146,16 @@ pub enum Action {
     Generalise(Generalisation),
     /// Not published; a differentially private histogram and mean over the subjects are told instead.
     Statistics(StatisticsPolicy),
+    /// As the frame of the track shows it.
+    Track(TrackValue),
+}
+
+/// What a column of telemetry holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrackValue {
+    /// Latitude or longitude.
+    Position,
+    Channel(Quantity),
 }
 
 /// The statistics of a column.
@@ -167,6 +199,11 @@ impl fmt::Display for Action {
             Action::Generalise(Generalisation::Widths(widths)) => {
                 let widths: Vec<_> = widths.iter().map(i64::to_string).collect();
                 write!(f, "generalise by widths {}", widths.join(", "))
+            }
+            Action::Track(TrackValue::Position) => f.write_str("position in the track's frame"),
+            Action::Track(TrackValue::Channel(quantity)) => {
+                let quantity = format!("{quantity:?}").to_lowercase();
+                write!(f, "{quantity} in the track's frame")
             }
             Action::Statistics(statistics) => write!(f, "statistics at ε = {}", statistics.epsilon),
         }
@@ -273,7 +310,7 @@ impl Policy {
                     use ColumnType::*;
                     matches!(kind, Integer | Text | Date)
                 }
-                (Some(Action::Statistics(_)), kind) => {
+                (Some(Action::Statistics(_) | Action::Track(_)), kind) => {
                     matches!(kind, ColumnType::Integer | ColumnType::Number)
                 }
                 (Some(Action::Generalise(Generalisation::Widths(_))), kind) => {
@@ -286,13 +323,23 @@ impl Policy {
                     column: column.name.clone(),
                     problem: format!(
                         "\"{action}\" does not fit cells of type {}; bands and steps of an integer \
-                         column are whole numbers, widths are for whole numbers alone, statistics for numbers, text can be dropped, pseudonymised or have its \
+                         column are whole numbers, widths are for whole numbers alone, statistics and the track's frame for numbers, text can be dropped, pseudonymised or have its \
                          rare values suppressed",
                         column.kind
                     ),
                 });
             }
             let is_number = matches!(column.kind, ColumnType::Integer | ColumnType::Number);
+            let is_sample_time = self.track.as_ref().is_some_and(|t| t.time == column.name);
+            if is_sample_time && !is_number {
+                return Err(PolicyError::Column {
+                    column: column.name.clone(),
+                    problem: format!(
+                        "[track] needs times in seconds, the column holds cells of type {}",
+                        column.kind
+                    ),
+                });
+            }
             let is_lap_time = self
                 .laps
                 .as_ref()

@@ -7,9 +7,11 @@ use serde::Deserialize;
 use super::super::differential_privacy::Epsilon;
 use super::super::k_anonymity::hierarchy::Hierarchy;
 use super::super::k_anonymity::models::Criterion;
+use super::super::track_frame::Quantity;
 use super::{
-    Action, ColumnPolicy, Generalisation, LapPolicy, MINIMUM_FOR_MINORS, POLICY_VERSION, Policy,
-    PolicyError, Recoding, SmallClasses, StatisticsPolicy,
+    Action, ColumnPolicy, Generalisation, LapPolicy, MINIMUM_FOR_MINORS, MOST_RATE_HZ,
+    POLICY_VERSION, Policy, PolicyError, Recoding, SmallClasses, StatisticsPolicy, TrackPolicy,
+    TrackValue,
 };
 
 #[derive(Deserialize)]
@@ -27,6 +29,7 @@ pub(super) struct WrittenPolicy {
     #[serde(default)]
     recoding: Recoding,
     laps: Option<WrittenLaps>,
+    track: Option<WrittenTrack>,
     #[serde(default)]
     column: Vec<WrittenColumn>,
 }
@@ -55,6 +58,17 @@ struct WrittenColumn {
     least: Option<f64>,
     greatest: Option<f64>,
     bins: Option<u32>,
+    quantity: Option<QuantityName>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+enum QuantityName {
+    Position,
+    Length,
+    Sideways,
+    Turning,
+    Heading,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -70,6 +84,23 @@ enum ActionName {
     SuppressRare,
     Generalise,
     Statistics,
+    Track,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenTrack {
+    latitude: String,
+    longitude: String,
+    time: String,
+    session: Vec<String>,
+    venue: Option<String>,
+    #[serde(default = "default_rate_hz")]
+    rate_hz: f64,
+}
+
+fn default_rate_hz() -> f64 {
+    MOST_RATE_HZ
 }
 
 #[derive(Deserialize)]
@@ -144,10 +175,35 @@ impl WrittenPolicy {
             suppression_limit: self.suppression_limit,
             recoding: self.recoding,
             laps: self.laps.map(WrittenLaps::checked).transpose()?,
+            track: self.track.map(WrittenTrack::checked).transpose()?,
             columns,
         };
         policy.check_itself()?;
         Ok(policy)
+    }
+}
+
+impl WrittenTrack {
+    fn checked(self) -> Result<TrackPolicy, PolicyError> {
+        let refuse = |field, problem| Err(PolicyError::Field { field, problem });
+        if self.session.is_empty() {
+            let problem = "is empty; name the columns that tell sessions apart";
+            return refuse("track.session", problem);
+        }
+        if !(self.rate_hz > 0.0 && self.rate_hz <= MOST_RATE_HZ) {
+            return refuse(
+                "track.rate_hz",
+                "is above 0 and at most 10 samples a second",
+            );
+        }
+        Ok(TrackPolicy {
+            latitude: self.latitude,
+            longitude: self.longitude,
+            time: self.time,
+            session: self.session,
+            venue: self.venue,
+            rate_hz: self.rate_hz,
+        })
     }
 }
 
@@ -197,6 +253,7 @@ impl WrittenColumn {
             ),
             ("hierarchy", self.hierarchy.is_some(), &[A::Generalise]),
             ("widths", self.widths.is_some(), &[A::Generalise]),
+            ("quantity", self.quantity.is_some(), &[A::Track]),
             ("epsilon", self.epsilon.is_some(), &[A::Statistics]),
             ("least", self.least.is_some(), &[A::Statistics]),
             ("greatest", self.greatest.is_some(), &[A::Statistics]),
@@ -271,6 +328,18 @@ impl WrittenColumn {
             A::SuppressRare => Action::SuppressRare {
                 replacement: self.replacement.unwrap_or_else(|| "other".to_owned()),
             },
+            A::Track => Action::Track(match self.quantity {
+                Some(QuantityName::Position) => TrackValue::Position,
+                Some(QuantityName::Length) => TrackValue::Channel(Quantity::Length),
+                Some(QuantityName::Sideways) => TrackValue::Channel(Quantity::Sideways),
+                Some(QuantityName::Turning) => TrackValue::Channel(Quantity::Turning),
+                Some(QuantityName::Heading) => TrackValue::Channel(Quantity::Heading),
+                None => {
+                    let problem = "track needs a quantity: position, length (also speed and \
+                                   acceleration along the track), sideways, turning or heading";
+                    return Err(refuse(problem.to_owned()));
+                }
+            }),
             A::Statistics => {
                 let missing = || {
                     let problem = "statistics need epsilon, such as 0.5, and the bounds least and \
