@@ -86,7 +86,12 @@ fn the_real_laps_become_a_release_that_the_gate_lets_pass() {
     let measured = gates(&original, &csv, &policy, &key(1));
     assert!(!measured.refuses(), "{measured:#?}");
     for gate in &measured.gates {
-        assert_eq!(gate.outcome, Outcome::Passed, "{}", gate.name);
+        match &gate.outcome {
+            Outcome::Passed => {}
+            // Those of a cell show the same median, so nobody stands out.
+            Outcome::NotApplicable { .. } if gate.name == "singling_out" => {}
+            other => panic!("{}: {other:?}", gate.name),
+        }
     }
     let measured_at = |name| measured.gate(name).unwrap().measured.unwrap();
     assert!(measured_at("linkage") <= 0.25 && measured_at("utility") >= 0.9);

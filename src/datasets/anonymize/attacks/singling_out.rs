@@ -116,6 +116,51 @@ pub fn single_out(
     })
 }
 
+/// As [`single_out`], where nobody is known who is not in the release: the control is everybody else. A
+/// predicate made from one person's row succeeds when it holds for exactly one of the original people,
+/// and its control when it holds for exactly one of the *others*, whose rows it was not made from.
+///
+/// The release is attacked whole, or as much of it as `most_rows`: a part of a class of k would be
+/// smaller than k.
+///
+/// # Errors
+/// As [`single_out`].
+pub fn single_out_among(
+    released: &[AttackColumn],
+    original: &[AttackColumn],
+    settings: &SinglingOutSettings,
+) -> Result<SinglingOutResult, AttackError> {
+    let rows = released.first().map_or(0, AttackColumn::rows);
+    super::check_columns("release", released.iter(), released.iter(), rows)?;
+    super::check_columns("original", original.iter(), released.iter(), rows)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
+    let rng = &mut rng;
+    let people = rows.min(settings.most_rows.max(1));
+    let attacked = sample(rng, rows, people).into_vec();
+    let (released, original) = (choose(released, &attacked), choose(original, &attacked));
+    let evaluate = |predicates: Vec<Predicate>| {
+        let (mut attack, mut control) = (0.0, 0.0);
+        for predicate in &predicates {
+            let source = holding(predicate, &released).next();
+            let mut others = holding(predicate, &original).filter(|row| Some(*row) != source);
+            control += f64::from(others.next().is_some() && others.next().is_none());
+            attack += f64::from(singles_out(predicate, &original));
+        }
+        let tried = predicates.len() as f64;
+        SinglingOut {
+            predicates: predicates.len() as u64,
+            residual: (!predicates.is_empty())
+                .then(|| ResidualRisk::of((attack, tried), (control, tried))),
+        }
+    };
+    Ok(SinglingOutResult {
+        people: people as u64,
+        sampled: people < rows,
+        univariate: evaluate(univariate(&released, settings, rng)),
+        multivariate: evaluate(multivariate(&released, settings, rng)),
+    })
+}
+
 fn choose(table: &[AttackColumn], rows: &[usize]) -> Vec<AttackColumn> {
     table.iter().map(|column| column.choose(rows)).collect()
 }
@@ -152,13 +197,21 @@ impl Condition {
     }
 }
 
-fn singles_out(predicate: &[(usize, Condition)], table: &[AttackColumn]) -> bool {
+/// The rows that a predicate is true of.
+fn holding<'a>(
+    predicate: &'a [(usize, Condition)],
+    table: &'a [AttackColumn],
+) -> impl Iterator<Item = usize> + 'a {
     let rows = table.first().map_or(0, AttackColumn::rows);
     let holds = |row: &usize| {
         let mut conditions = predicate.iter();
         conditions.all(|(column, condition)| condition.holds(&table[*column], *row))
     };
-    (0..rows).filter(holds).take(2).count() == 1
+    (0..rows).filter(holds)
+}
+
+fn singles_out(predicate: &[(usize, Condition)], table: &[AttackColumn]) -> bool {
+    holding(predicate, table).take(2).count() == 1
 }
 
 fn univariate(
@@ -264,6 +317,27 @@ mod tests {
         let (original, control) = (people(400, 1), people(500, 2));
         let settings = SinglingOutSettings::default();
         single_out(released, &original[..width], &control[..width], &settings).unwrap()
+    }
+
+    #[test]
+    fn nobody_is_singled_out_of_classes_however_few_there_are() {
+        // Twenty people in four classes of five; then the same with a number that each has alone.
+        let class = AttackColumn::Categories((0..20).map(|person| person % 4).collect());
+        let settings = SinglingOutSettings::default();
+        let classes = [class.clone()];
+        let safe = single_out_among(&classes, &classes, &settings).unwrap();
+        assert_eq!(
+            (safe.univariate.predicates, safe.multivariate.predicates),
+            (0, 0)
+        );
+        let telling = [
+            class,
+            AttackColumn::Numbers((0..20).map(f64::from).collect()),
+        ];
+        let told = single_out_among(&telling, &telling, &settings).unwrap();
+        let residual = told.univariate.residual.unwrap();
+        assert_eq!((residual.attack.rate, told.people), (1.0, 20));
+        assert!(residual.risk > 0.5, "{residual:?}");
     }
 
     #[test]

@@ -3,8 +3,9 @@
 //!
 //! A person is a published subject, in each event where the pseudonyms are scoped to it. What the attacker
 //! knows are the quasi-identifiers; what there is to find out are the other columns: words that are the
-//! same in all rows of a person, and the median of a person's numbers. A fifth of the people is taken
-//! out of the release at random and serves as the control; that is repeated until enough were attacked.
+//! same in all rows of a person, and the median of a person's numbers. To guess those, a fifth of the
+//! people is taken out of the release at random and serves as the control; that is repeated until enough
+//! were attacked. To single people out, everybody else is the control.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +17,7 @@ use rand::seq::SliceRandom;
 use super::super::attacks::AttackColumn;
 use super::super::attacks::attribute_inference::{InferenceSettings, SecretTable, infer};
 use super::super::attacks::intervals::ResidualRisk;
-use super::super::attacks::singling_out::{SinglingOut, SinglingOutSettings, single_out};
+use super::super::attacks::singling_out::{SinglingOutSettings, single_out_among};
 use super::super::policy::{Action, Policy};
 use super::super::quantiles::median;
 use super::super::transforms::SubjectNumber;
@@ -199,7 +200,7 @@ pub(super) fn gates(people: &People, attacks: &mut Attacks) -> [Gate; 2] {
             });
         }
     }
-    attacks.singling_out = single_out_over(people, &splits);
+    attacks.singling_out = single_out_people(people);
     [
         gate(
             "singling_out",
@@ -274,39 +275,16 @@ fn infer_over(
     counts.residual()
 }
 
-fn single_out_over(people: &People, splits: &[Split]) -> Option<ResidualRisk> {
+fn single_out_people(people: &People) -> Option<ResidualRisk> {
+    let shown = people.secrets.iter().map(|(_, released, _)| released);
+    let shown: Vec<AttackColumn> = people.known.iter().chain(shown).cloned().collect();
+    let real = people.secrets.iter().map(|(_, _, real)| real);
+    let real: Vec<AttackColumn> = people.known.iter().chain(real).cloned().collect();
+    let result = single_out_among(&shown, &real, &SinglingOutSettings::default()).ok()?;
     let mut counts = Counts::default();
-    for (seed, split) in (0..).zip(splits) {
-        let shown = |rows: &[usize]| -> Vec<AttackColumn> {
-            let secrets = people.secrets.iter().map(|(_, released, _)| released);
-            let columns = people.known.iter().chain(secrets);
-            columns.map(|column| column.choose(rows)).collect()
-        };
-        let real = |rows: &[usize]| -> Vec<AttackColumn> {
-            let secrets = people.secrets.iter().map(|(_, _, real)| real);
-            let columns = people.known.iter().chain(secrets);
-            columns.map(|column| column.choose(rows)).collect()
-        };
-        let settings = SinglingOutSettings {
-            seed,
-            ..SinglingOutSettings::default()
-        };
-        // The control is a fifth; the attack cuts the release to its size.
-        let result = single_out(
-            &shown(&split.inside),
-            &real(&split.inside),
-            &real(&split.control),
-            &settings,
-        );
-        let Ok(result) = result else { continue };
-        for SinglingOut {
-            predicates,
-            residual,
-        } in [result.univariate, result.multivariate]
-        {
-            if let Some(residual) = residual {
-                counts.add(&residual, predicates, predicates);
-            }
+    for attack in [result.univariate, result.multivariate] {
+        if let Some(residual) = attack.residual {
+            counts.add(&residual, attack.predicates, attack.predicates);
         }
     }
     counts.residual()
@@ -357,8 +335,8 @@ fn gate(name: &str, worst: Option<(ResidualRisk, String)>) -> Gate {
         Some((residual, _)) if residual.risk <= MOST_RISK => Outcome::Passed,
         Some((residual, column)) if column.is_empty() => Outcome::Failed {
             reason: format!(
-                "of sentences made from the release, {:.0} % are true of exactly one person, {:.0} % of one \
-                 of as many others; use wider bands or drop a column",
+                "of sentences made from the release, {:.0} % are true of exactly one person, {:.0} % of \
+                 exactly one of the others; use wider bands or drop a column",
                 residual.attack.rate * 100.0,
                 residual.control.rate * 100.0,
             ),
