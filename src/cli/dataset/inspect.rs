@@ -19,6 +19,9 @@ const ROWS: usize = 18;
 ///
 /// The format is recognised from the file's bytes. Units are those of Paddock: m/s, g, deg, rpm, °C, s and m.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    paddock dataset inspect session.xrk\n  \
+    paddock dataset inspect --json laps.csv")]
 pub struct InspectArguments {
     /// The file: AiM XRK or CSV, Racelogic VBO, RaceChrono, RaceBox, Alfano, TrackAddict, Dovex, Apex Timing, or a table of laps
     file: PathBuf,

@@ -30,8 +30,9 @@ pub struct Recording {
 /// Any [`ReadError`]; of an archive [`ReadError::InArchive`], which names the recording.
 pub fn read_all(path: &Path) -> Result<Vec<Recording>, ReadError> {
     let mut beginning = [0; 4];
-    let is_zip =
-        File::open(path)?.read_exact(&mut beginning).is_ok() && beginning == *b"PK\x03\x04";
+    let is_read = File::open(path)?.read_exact(&mut beginning).is_ok();
+    // The second is how an empty one begins.
+    let is_zip = is_read && matches!(&beginning, b"PK\x03\x04" | b"PK\x05\x06");
     if !is_zip {
         let (format, session) = read(path)?;
         let name = String::new();

@@ -485,7 +485,7 @@ mod tests {
             measured: None,
             threshold: 0.25,
         });
-        assert_eq!((line.outcome, line.tone), ("Not measured yet", "slow"));
+        assert_eq!((line.outcome, line.tone), ("Not measured", "slow"));
         assert_eq!(
             line.detail,
             "no attack was run; at most 0.25 would be wanted"

@@ -94,7 +94,7 @@ fn tells_no_salary(solution: &Solution<'_>, input: &Input) {
 
 /// Runs tests/oracle/anonymity_measures.py, in a Python with tests/oracle/anonymity-requirements.txt.
 fn pycanon(table: &str, quasi_identifiers: &str, sensitive: &str) -> Vec<Vec<String>> {
-    let python = std::env::var("PADDOCK_TEST_PYTHON").unwrap();
+    let python = std::env::var("PADDOCK_TEST_PYCANON").unwrap();
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/tests/oracle/anonymity_measures.py"
@@ -115,7 +115,7 @@ fn pycanon(table: &str, quasi_identifiers: &str, sensitive: &str) -> Vec<Vec<Str
 }
 
 #[test]
-#[ignore = "needs PADDOCK_TEST_PYTHON with tests/oracle/anonymity-requirements.txt"]
+#[ignore = "needs PADDOCK_TEST_PYCANON with tests/oracle/anonymity-requirements.txt"]
 fn pycanon_measures_the_published_census_alike() {
     let whole = adult();
     let ages: Vec<f64> = {
