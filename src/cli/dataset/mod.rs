@@ -101,6 +101,34 @@ fn print_report(report: &AnonymizationReport, gates: &GateReport) -> anyhow::Res
         report.minimum_class_size,
         report.suppressed.rows,
     ))?;
+    if let Some(laps) = &report.laps {
+        output::line(format!(
+            "Lap times: {} laps of each of {} drivers over {} events, in {} pace cells; {} drivers left out.",
+            laps.quota, laps.published, laps.events, laps.cells, laps.left_out,
+        ))?;
+    }
+    if let Some(generalisation) = &report.generalisation {
+        let levels = generalisation.columns.iter().map(|column| {
+            format!(
+                "{} to level {} of {}",
+                column.name,
+                column.level,
+                column.levels - 1
+            )
+        });
+        let levels: Vec<String> = levels.collect();
+        output::line(format!(
+            "Generalised {}; {:.3} of the detail is lost (NCP).",
+            levels.join(", "),
+            generalisation.ncp,
+        ))?;
+    }
+    for statistics in &report.statistics {
+        output::line(format!(
+            "Statistics of {}, with noise (epsilon {}): mean {:.3}, counts {:?}.",
+            statistics.name, statistics.epsilon, statistics.mean, statistics.counts,
+        ))?;
+    }
     let columns: Vec<[String; 3]> = report
         .columns
         .iter()
