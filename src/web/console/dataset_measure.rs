@@ -350,15 +350,6 @@ impl From<&Gate> for GateView {
     }
 }
 
-/// Whether this gate keeps the release from being published, as
-/// [`GateReport::refuses`](crate::datasets::anonymize::gate::GateReport::refuses) says of all.
-pub fn refuses(gate: &Gate) -> bool {
-    matches!(
-        gate.outcome,
-        Outcome::Failed { .. } | Outcome::NotMeasured { .. }
-    )
-}
-
 /// A share or a count, to three decimals.
 fn figure(value: f64) -> String {
     let text = format!("{value:.3}");
@@ -390,7 +381,7 @@ impl Risk {
         let gates = &examination.report.gates.gates;
         let report = &examination.report.anonymization;
         Self {
-            refusing: gates.iter().filter(|gate| refuses(gate)).count(),
+            refusing: gates.iter().filter(|gate| gate.refuses()).count(),
             gates: gates.iter().map(GateView::from).collect(),
             k: report.minimum_class_size,
             subjects: format::count(report.subjects),

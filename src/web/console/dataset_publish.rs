@@ -10,7 +10,7 @@ use askama::Template;
 use tokio_util::io::ReaderStream;
 
 use super::dataset_draft::{self, Head, Step, address};
-use super::dataset_measure::{GateView, refuses};
+use super::dataset_measure::GateView;
 use super::dataset_policy::one_line;
 use super::form::Form;
 use crate::accounts::permissions::Principal;
@@ -117,7 +117,7 @@ async fn show_form(
         )));
     };
     let gates = examination.report.gates.gates.iter();
-    let failed = gates.filter(|gate| refuses(gate));
+    let failed = gates.filter(|gate| gate.refuses());
     let shown = PublishPage {
         page: Page::new(request, "console"),
         head: Head::new(draft, principal, Step::Publish, state.clock.now()),

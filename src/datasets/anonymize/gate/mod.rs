@@ -111,16 +111,20 @@ pub enum Outcome {
     },
 }
 
-impl GateReport {
-    /// Whether the release must not be published: some gate failed, or could not be measured.
+impl Gate {
+    /// Whether it keeps the release from being published: it failed, or could not be measured.
     pub fn refuses(&self) -> bool {
-        let refuses = |gate: &Gate| {
-            matches!(
-                gate.outcome,
-                Outcome::Failed { .. } | Outcome::NotMeasured { .. }
-            )
-        };
-        self.gates.iter().any(refuses)
+        matches!(
+            self.outcome,
+            Outcome::Failed { .. } | Outcome::NotMeasured { .. }
+        )
+    }
+}
+
+impl GateReport {
+    /// Whether the release must not be published: some gate refuses it.
+    pub fn refuses(&self) -> bool {
+        self.gates.iter().any(Gate::refuses)
     }
 
     /// The gate of that name.
