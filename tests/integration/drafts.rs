@@ -234,7 +234,7 @@ on_both_databases!(
         );
         let inspected = browser.page(&page(&key, "")).await;
         for expected in [
-            "Lap table (CSV)",
+            "Table (CSV)",
             "Racer Number00",
             "aria-current=\"step\"",
             "class=\"histogram\"",

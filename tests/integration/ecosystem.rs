@@ -649,6 +649,11 @@ on_both_databases!(
     an_organizer_says_over_the_api_how_to_cite_and_who_may_download,
     |app| async move {
         let organizer = app.account(Role::Organizer).await;
+        // No name links the rows of a driver, so the gates hold.
+        let nameless = POLICY.replace(
+            "action = \"pseudonym\"\nprefix = \"D\"",
+            "action = \"drop\"",
+        );
         let send = |access: &str| {
             let table = multipart::Part::text(raw_table()).file_name("laps.csv");
             let form = multipart::Form::new()
@@ -656,7 +661,7 @@ on_both_databases!(
                 .text("title", "Laps")
                 .text("summary", "Laps of members.")
                 .text("licence", "CC0-1.0")
-                .text("policy", POLICY)
+                .text("policy", nameless.clone())
                 .text("citation", "A. Marshal, 2026")
                 .text("doi", "10.5281/zenodo.1")
                 .text("access", access.to_owned())

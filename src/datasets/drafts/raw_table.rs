@@ -8,7 +8,7 @@ use super::RawSource;
 use crate::datasets::publish::PublishError;
 use crate::datasets::readers::archive::{Recording, read_all};
 use crate::datasets::readers::tables::{lap_table, sample_table};
-use crate::datasets::readers::{FileFormat, Session};
+use crate::datasets::readers::{FileFormat, ReadError, Session};
 use crate::datasets::tables::Format;
 
 /// Samples a second that are kept of a recording: a release shows no more.
@@ -43,7 +43,15 @@ pub(super) fn recognise(raw: &Path) -> Result<RawFile, PublishError> {
         Ok(format) if is_table(format) => Ok(RawFile::Table),
         // Whatever else the bytes are, the reader of tables has words for it.
         Err(_) if !is_zip => Ok(RawFile::Table),
-        _ => Ok(RawFile::Recordings(read_all(raw)?)),
+        _ => match read_all(raw) {
+            Ok(recordings) => Ok(RawFile::Recordings(recordings)),
+            // A workbook is a zip too.
+            Err(ReadError::Foreign { .. }) if is_zip => Ok(RawFile::Table),
+            Err(ReadError::InArchive { name, .. }) if name == "[Content_Types].xml" => {
+                Ok(RawFile::Table)
+            }
+            Err(error) => Err(error.into()),
+        },
     }
 }
 
