@@ -156,16 +156,11 @@ fn differences(before: &ColumnSummary, after: &ColumnSummary) -> Vec<Difference>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::datasets::summary::Summarizer;
     use crate::datasets::tables::{Source, Table};
 
     fn summary(csv: &'static str) -> TableSummary {
         let table = Table::open(Source::Bytes(csv.into())).unwrap();
-        let mut summarizer = Summarizer::new(table.schema());
-        for batch in table.batches().unwrap() {
-            summarizer.add(&batch.unwrap());
-        }
-        summarizer.finish()
+        TableSummary::of(&table).unwrap()
     }
 
     #[test]

@@ -403,10 +403,7 @@ pub fn examine(
         percent: 90,
     });
     let original = Table::open(Source::File(table.to_owned()))?;
-    let mut before = Summarizer::new(original.schema());
-    for batch in original.batches()? {
-        before.add(&batch?);
-    }
+    let before = TableSummary::of(&original)?;
     let after = made.files.into_iter().filter_map(|file| {
         let name = file.path.strip_suffix(".csv")?.to_owned();
         Some((name, file.summary))
@@ -414,7 +411,7 @@ pub fn examine(
     Ok(Examination {
         after: after.collect(),
         report: made.report,
-        before: before.finish(),
+        before,
     })
 }
 

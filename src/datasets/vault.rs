@@ -5,13 +5,13 @@
 //! release or another pseudonym does not open. Where an organizer wants no consented unlock nothing is
 //! written here, and dropping the release's key has destroyed the link.
 
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+use crate::platform::key_file;
 use crate::platform::storage::hexadecimal;
 
 /// Bytes of the random nonce that begins a sealed secret.
@@ -117,20 +117,9 @@ impl VaultKey {
     }
 }
 
-/// Written whole under another name first, so that nobody reads half a key.
 fn make(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
     let text = Zeroizing::new(hexadecimal(&rand::random::<[u8; 32]>()));
-    // Such files are made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(()),
-        Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(refused) => Err(refused.error),
-    }
+    key_file::make(path, text.as_bytes())
 }
 
 /// The bytes of hexadecimal digits.

@@ -2,13 +2,14 @@
 //!
 //! [`config`] is what an operator may set, [`database`] is SQLite or PostgreSQL behind one type,
 //! [`storage`] holds bytes by their hash, [`clock`] tells the time, [`audit`] remembers who did what,
-//! [`observability`] logs and counts. Touches no other room. Start reading at [`database`].
+//! [`observability`] logs and counts, [`key_file`] makes keys. Touches no other room. Start reading at [`database`].
 
 pub mod audit;
 pub mod clock;
 pub mod column_types;
 pub mod config;
 pub mod database;
+pub mod key_file;
 pub mod observability;
 pub mod schema;
 pub mod slug;

@@ -460,16 +460,11 @@ fn treat(summary: &ColumnSummary) -> (Treatment, bool, bool) {
 mod tests {
     use super::*;
     use crate::datasets::anonymize::policy::Policy;
-    use crate::datasets::summary::Summarizer;
     use crate::datasets::tables::{Source, Table as RawTable};
 
     fn table_of(csv: &str) -> (TableSummary, RawTable) {
         let table = RawTable::open(Source::Bytes(csv.to_owned().into())).unwrap();
-        let mut summarizer = Summarizer::new(table.schema());
-        for batch in table.batches().unwrap() {
-            summarizer.add(&batch.unwrap());
-        }
-        (summarizer.finish(), table)
+        (TableSummary::of(&table).unwrap(), table)
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{Draft, DraftError, Drafts, RawSource};
 use crate::datasets::publish::{PublishError, Step};
 use crate::datasets::readers::archive::Recording;
 use crate::datasets::readers::picture;
-use crate::datasets::summary::{Summarizer, TableSummary};
+use crate::datasets::summary::TableSummary;
 use crate::datasets::tables::{Format, Source, Table};
 use crate::platform::database::DatabaseError;
 
@@ -182,9 +182,5 @@ fn inspect(
 
 fn summarise(table: &Path) -> Result<(Format, TableSummary), PublishError> {
     let table = Table::open(Source::File(table.to_owned()))?;
-    let mut summarizer = Summarizer::new(table.schema());
-    for batch in table.batches()? {
-        summarizer.add(&batch?);
-    }
-    Ok((table.format(), summarizer.finish()))
+    Ok((table.format(), TableSummary::of(&table)?))
 }

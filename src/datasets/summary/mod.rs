@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::tables::{Batch, Cell, Column, ColumnType, Schema};
+use super::tables::{Batch, Cell, Column, ColumnType, Schema, Table, TableError};
 
 pub use histogram::{Histogram, MAX_BINS};
 pub use quantiles::QuantileSketch;
@@ -34,6 +34,20 @@ pub struct TableSummary {
     pub columns: Vec<ColumnSummary>,
     /// The first rows, each cell as CSV writes it; a missing cell is `null`.
     pub preview: Vec<Vec<Option<String>>>,
+}
+
+impl TableSummary {
+    /// Reads a table through.
+    ///
+    /// # Errors
+    /// [`TableError`] in any of its rows.
+    pub fn of(table: &Table) -> Result<TableSummary, TableError> {
+        let mut summarizer = Summarizer::new(table.schema());
+        for batch in table.batches()? {
+            summarizer.add(&batch?);
+        }
+        Ok(summarizer.finish())
+    }
 }
 
 /// What is in one column.

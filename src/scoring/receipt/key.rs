@@ -1,6 +1,5 @@
 //! The key that signs receipts, and the public half that checks them.
 
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
@@ -11,6 +10,7 @@ use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::platform::key_file;
 use crate::platform::storage::hexadecimal;
 
 /// The server's signing key. Cheap to use, never printed.
@@ -100,23 +100,12 @@ impl ReceiptKey {
     }
 }
 
-/// Written whole under another name first, so that nobody reads half a key.
 fn make(path: &Path) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
     let key = SigningKey::from_bytes(&std::array::from_fn(|_| rand::random()));
     let pem = key
         .to_pkcs8_pem(LineEnding::LF)
         .map_err(std::io::Error::other)?;
-    // Such files are made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(pem.as_bytes())?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(()),
-        Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(refused) => Err(refused.error),
-    }
+    key_file::make(path, pem.as_bytes())
 }
 
 /// The public half of a receipt key.

@@ -384,17 +384,12 @@ pub fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::datasets::anonymize::suggestion::suggest;
-    use crate::datasets::summary::Summarizer;
     use crate::datasets::tables::{Source, Table as RawTable};
 
     fn raw() -> TableSummary {
         let csv = "driver,age,lap,seconds\nA,14,1,50.5\nB,17,1,51.5\n";
         let table = RawTable::open(Source::Bytes(csv.into())).unwrap();
-        let mut summarizer = Summarizer::new(table.schema());
-        for batch in table.batches().unwrap() {
-            summarizer.add(&batch.unwrap());
-        }
-        summarizer.finish()
+        TableSummary::of(&table).unwrap()
     }
 
     /// The form as a browser sends it back.
