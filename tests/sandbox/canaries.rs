@@ -93,9 +93,10 @@ impl Canaries {
         let mut bystander = Command::new("cat");
         bystander.stdin(Stdio::piped()).stdout(Stdio::null());
         let labels_watch = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC).unwrap();
-        labels_watch
-            .add_watch(&labels, AddWatchFlags::IN_ALL_EVENTS)
-            .unwrap();
+        // Without the closing of files: a child that another trial starts at the wrong moment holds what
+        // we have open ourselves until it executes. Whoever closes has opened before, and that is told.
+        let events = AddWatchFlags::IN_ALL_EVENTS - AddWatchFlags::IN_CLOSE;
+        labels_watch.add_watch(&labels, events).unwrap();
         Self {
             labels_watch,
             tcp4,
