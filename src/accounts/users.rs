@@ -238,6 +238,7 @@ pub fn set_role(
         actor_id: actor.map(|actor| actor.id),
         action: "user.role",
         subject: &format!("user:{}", user.username),
+        challenge_id: None,
         detail: &format!("{} to {role}", user.role),
     };
     audit::record(connection, now, &act)?;

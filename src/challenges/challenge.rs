@@ -1,10 +1,11 @@
 //! What an organizer posts: a challenge, its pages, its phases.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::draft::check_pages;
+use super::draft::{CarryOver, Joining, LatePolicy, SecondaryMetric, check_pages};
 use super::limits::Limits;
 use crate::accounts::permissions::Principal;
 use crate::platform::audit::{self, Act};
@@ -50,8 +51,45 @@ pub struct Challenge {
     pub rules_version: i32,
     /// How many teams joined.
     pub team_count: i64,
-    /// When it was published; none while it is a draft.
+    /// When it was published; none before.
     pub published_at: Option<DateTime<Utc>>,
+    /// Where its organizer has brought it.
+    pub stage: Stage,
+    /// What a reviewer wants changed before it is published; empty where nobody sent it back.
+    pub review_note: String,
+    /// Days of limits begin at midnight here.
+    pub time_zone: Tz,
+    /// Who may join.
+    pub joining: Joining,
+    /// What the invitation's link ends with: a secret.
+    pub invitation_key: Option<String>,
+    /// What can be won, in Markdown.
+    pub prizes: String,
+    /// Who may win it, in Markdown.
+    pub eligibility: String,
+    /// The most members of a team.
+    pub max_team_size: u32,
+    /// From then on teams stay as they are; none: until the last phase ends.
+    pub teams_locked_at: Option<DateTime<Utc>>,
+    /// How many submissions a team may choose for the private board.
+    pub final_selections: u32,
+    /// Whether it is a template for others, and never opened itself.
+    pub is_template: bool,
+}
+
+crate::text_enum! {
+    /// Where an organizer has brought a challenge. What the clock does to a published one (open, final
+    /// phase, closed) is [`Life`](super::life::Life).
+    pub enum Stage {
+        /// Its organizer's alone.
+        Draft = "draft",
+        /// Written; somebody else looks at it before it is shown.
+        Review = "review",
+        /// Shown to whoever may see it.
+        Published = "published",
+        /// Over and kept: shown, listed apart, and nothing changes any more.
+        Archived = "archived",
+    }
 }
 
 /// A stretch of a challenge with its own dates, limits and solution.
@@ -87,6 +125,22 @@ pub struct Phase {
     pub features: Option<Features>,
     /// The content hash of the organizer's scoring program, where the metric names one.
     pub program_sha256: Option<String>,
+    /// How long after the end an upload still counts as in time.
+    pub grace: TimeDelta,
+    /// What becomes of those that come later still.
+    pub late: LatePolicy,
+    /// Which submissions of the phase before are scored here too.
+    pub carry_over: CarryOver,
+    /// When they were taken over.
+    pub carried_at: Option<DateTime<Utc>>,
+    /// Its other metrics.
+    pub secondary_metrics: Vec<SecondaryMetric>,
+    /// Whether the public board moves only by improvements that are more than noise.
+    pub ladder: bool,
+    /// Decimals of the public scores on the board; none: all.
+    pub public_digits: Option<u32>,
+    /// Raised when its solution or metric is corrected.
+    pub revision: i32,
 }
 
 /// What models predict from.
@@ -142,6 +196,11 @@ impl Phase {
         } else {
             PhaseState::Closed
         }
+    }
+
+    /// The first moment from which an upload is late: the end, and the grace after it.
+    pub fn late_from(&self) -> DateTime<Utc> {
+        self.ends_at + self.grace
     }
 }
 
@@ -227,29 +286,6 @@ pub(super) fn insert_pages(
     Ok(())
 }
 
-/// Shows a draft to everybody.
-pub fn publish(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    principal: &Principal,
-    slug: &str,
-) -> Result<(), ChallengeError> {
-    let challenge = find_managed(connection, principal, slug)?;
-    if challenge.published_at.is_some() {
-        return Ok(());
-    }
-    diesel::update(challenges::table.find(challenge.id))
-        .set(challenges::published_at.eq(now.naive_utc()))
-        .execute(connection)?;
-    let act = Act {
-        actor_id: principal.user().map(|user| user.id),
-        action: "challenge.publish",
-        subject: &format!("challenge:{slug}"),
-        detail: "",
-    };
-    Ok(audit::record(connection, now, &act)?)
-}
-
 /// What of a challenge its organizer may change at any time.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ChallengeTexts {
@@ -298,6 +334,7 @@ pub fn edit(
         actor_id: principal.user().map(|user| user.id),
         action: "challenge.edit",
         subject: &format!("challenge:{slug}"),
+        challenge_id: Some(challenge.id),
         detail: &format!("rules version {rules_version}"),
     };
     Ok(audit::record(connection, now, &act)?)
@@ -321,11 +358,24 @@ struct ChallengeRow {
     rules_version: i32,
     team_count: i64,
     published_at: Option<NaiveDateTime>,
+    stage: Stage,
+    review_note: String,
+    time_zone: String,
+    joining: Joining,
+    invitation_key: Option<String>,
+    prizes: String,
+    eligibility: String,
+    max_team_size: i32,
+    teams_locked_at: Option<NaiveDateTime>,
+    final_selections: i32,
+    is_template: bool,
 }
 
-impl From<ChallengeRow> for Challenge {
-    fn from(row: ChallengeRow) -> Self {
-        Self {
+impl TryFrom<ChallengeRow> for Challenge {
+    type Error = DatabaseError;
+
+    fn try_from(row: ChallengeRow) -> Result<Self, DatabaseError> {
+        Ok(Self {
             id: row.id,
             slug: row.slug,
             owner_id: row.owner_id,
@@ -341,7 +391,18 @@ impl From<ChallengeRow> for Challenge {
             rules_version: row.rules_version,
             team_count: row.team_count,
             published_at: row.published_at.map(|time| time.and_utc()),
-        }
+            stage: row.stage,
+            review_note: row.review_note,
+            time_zone: readable(row.time_zone.parse())?,
+            joining: row.joining,
+            invitation_key: row.invitation_key,
+            prizes: row.prizes,
+            eligibility: row.eligibility,
+            max_team_size: row.max_team_size.unsigned_abs(),
+            teams_locked_at: row.teams_locked_at.map(|time| time.and_utc()),
+            final_selections: row.final_selections.unsigned_abs(),
+            is_template: row.is_template,
+        })
     }
 }
 
@@ -370,6 +431,14 @@ pub(super) struct PhaseRow {
     features_hidden: bool,
     features_columns: Option<Json<Vec<String>>>,
     program_sha256: Option<String>,
+    grace_minutes: i32,
+    late: LatePolicy,
+    carry_over: CarryOver,
+    carried_at: Option<NaiveDateTime>,
+    secondary_metrics: Json<Vec<SecondaryMetric>>,
+    ladder: bool,
+    public_digits: Option<i32>,
+    revision: i32,
 }
 
 impl TryFrom<PhaseRow> for Phase {
@@ -409,6 +478,14 @@ impl TryFrom<PhaseRow> for Phase {
             entry_count: row.entry_count,
             features,
             program_sha256: row.program_sha256,
+            grace: TimeDelta::minutes(row.grace_minutes.into()),
+            late: row.late,
+            carry_over: row.carry_over,
+            carried_at: row.carried_at.map(|time| time.and_utc()),
+            secondary_metrics: row.secondary_metrics.0,
+            ladder: row.ladder,
+            public_digits: row.public_digits.map(i32::unsigned_abs),
+            revision: row.revision,
         })
     }
 }
@@ -442,7 +519,7 @@ pub fn find(
         challenge.get_or_insert(row);
         found.push(Phase::try_from(phase)?);
     }
-    let challenge = Challenge::from(challenge.ok_or_else(not_found)?);
+    let challenge = Challenge::try_from(challenge.ok_or_else(not_found)?)?;
     if challenge.published_at.is_none() && !principal.may_manage(challenge.owner_id) {
         return Err(not_found());
     }
@@ -507,13 +584,12 @@ pub fn list(
         let phase = Phase::try_from(row)?;
         by_challenge.entry(challenge_id).or_default().push(phase);
     }
-    Ok(rows
-        .into_iter()
+    rows.into_iter()
         .map(|row| {
             let phases = by_challenge.remove(&row.id).unwrap_or_default();
-            (Challenge::from(row), phases)
+            Ok((Challenge::try_from(row)?, phases))
         })
-        .collect())
+        .collect()
 }
 
 /// The pages of a challenge in order.

@@ -1,6 +1,7 @@
 //! What an organizer writes: a challenge before it is posted, and the rules that it has to keep.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::challenge::{ChallengeError, Page, invalid};
@@ -45,6 +46,28 @@ pub struct ChallengeDraft {
     /// Its pages; the first is the overview.
     #[serde(default)]
     pub pages: Vec<Page>,
+    /// What can be won, in Markdown; empty where nothing can.
+    #[serde(default)]
+    pub prizes: String,
+    /// Who may win it, in Markdown; empty where everybody may.
+    #[serde(default)]
+    pub eligibility: String,
+    /// The IANA name of its time zone: a day of the limits begins at its midnight.
+    #[serde(default)]
+    #[schema(value_type = String, example = "Europe/Rome")]
+    pub time_zone: Tz,
+    /// Who may join.
+    #[serde(default)]
+    pub joining: Joining,
+    /// The most members of a team.
+    #[serde(default = "five")]
+    pub max_team_size: u32,
+    /// From then on teams stay as they are; where nothing is said, until the last phase ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teams_locked_at: Option<DateTime<Utc>>,
+    /// How many submissions a team may choose for the private board; 0: its best public one stands.
+    #[serde(default = "two")]
+    pub final_selections: u32,
     /// Its phases in order.
     pub phases: Vec<PhaseDraft>,
 }
@@ -80,9 +103,123 @@ pub struct PhaseDraft {
     /// print.
     #[serde(default = "yes")]
     pub features_hidden: bool,
+    /// Minutes after the end in which an upload still counts as in time.
+    #[serde(default)]
+    pub grace_minutes: u32,
+    /// What becomes of those that come later still.
+    #[serde(default)]
+    pub late: LatePolicy,
+    /// Which submissions of the phase before are scored here too, on this phase's own solution.
+    #[serde(default)]
+    pub carry_over: CarryOver,
+    /// Other metrics that the board shows; some of them may break ties, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secondary_metrics: Vec<SecondaryMetric>,
+    /// Whether the public board moves only by improvements that are more than noise (the Ladder of Blum
+    /// and Hardt, 2015). Where nothing is said: if the public split has fewer rows than
+    /// [`SMALL_PUBLIC_SPLIT`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ladder: Option<bool>,
+    /// Decimals of the public scores on the board; all where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_digits: Option<u32>,
 }
 
+/// A public split with fewer rows can be learned from its scores alone.
+pub const SMALL_PUBLIC_SPLIT: usize = 2_000;
+
+crate::text_enum! {
+    /// Who may join a challenge.
+    #[derive(Default)]
+    pub enum Joining {
+        /// Everybody who accepts the rules.
+        #[default]
+        Open = "open",
+        /// Whoever asks and is let in by the organizer.
+        Approval = "approval",
+        /// Whoever has the invitation's link, or is on the organizer's list.
+        Invited = "invited",
+    }
+}
+
+crate::text_enum! {
+    /// What becomes of submissions after a phase's end and its grace.
+    #[derive(Default)]
+    pub enum LatePolicy {
+        /// They are not accepted.
+        #[default]
+        Refused = "refused",
+        /// They are scored, and never rank.
+        Unranked = "unranked",
+    }
+}
+
+crate::text_enum! {
+    /// Which submissions are scored in the next phase too.
+    #[derive(Default)]
+    pub enum CarryOver {
+        /// None: everybody begins anew.
+        #[default]
+        None = "none",
+        /// What a team chose, or else its best.
+        Best = "best",
+        /// All that have a score.
+        All = "all",
+    }
+}
+
+/// Another metric of a phase.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecondaryMetric {
+    /// A key of the metric catalogue, or a number of the scoring program.
+    #[schema(value_type = String, example = "mae")]
+    pub metric: ScoringRule,
+    /// Whether it orders teams whose scores before it are equal.
+    #[serde(default)]
+    pub breaks_ties: bool,
+}
+
+/// The most secondary metrics of a phase.
+const MOST_SECONDARY_METRICS: usize = 8;
+
 impl PhaseDraft {
+    /// What the board shows, and how long after the end it still moves.
+    fn check_board(&self, field: &dyn Fn(&str) -> String) -> Result<(), ChallengeError> {
+        if self.grace_minutes > 7 * 24 * 60 {
+            return invalid(field("grace_minutes"), "allow at most a week of grace");
+        }
+        if self.public_digits.is_some_and(|digits| digits > 12) {
+            return invalid(field("public_digits"), "write 0 to 12 decimals");
+        }
+        if self.secondary_metrics.len() > MOST_SECONDARY_METRICS {
+            return invalid(
+                field("secondary_metrics"),
+                format!("name at most {MOST_SECONDARY_METRICS}"),
+            );
+        }
+        for (index, other) in self.secondary_metrics.iter().enumerate() {
+            let before = &self.secondary_metrics[..index];
+            let is_repeated = before.iter().any(|known| known.metric == other.metric);
+            if is_repeated || other.metric == self.metric {
+                return invalid(
+                    field("secondary_metrics"),
+                    format!(
+                        "`{}` stands there already; name each metric once",
+                        other.metric
+                    ),
+                );
+            }
+            if other.metric.program().is_some() != self.metric.program().is_some() {
+                return invalid(
+                    field("secondary_metrics"),
+                    "all of a phase's scores come from the catalogue, or all from its program",
+                );
+            }
+        }
+        Ok(())
+    }
+
     /// Whether competitors may not see what models predict from.
     pub fn hides_features(&self) -> bool {
         self.features_hidden && self.features_file.is_none()
@@ -95,6 +232,14 @@ fn predictions_alone() -> Vec<SubmissionKind> {
 
 fn yes() -> bool {
     true
+}
+
+fn five() -> u32 {
+    5
+}
+
+fn two() -> u32 {
+    2
 }
 
 fn default_max_bytes() -> u64 {
@@ -144,9 +289,22 @@ impl ChallengeDraft {
                     "this is a file of the challenge's dataset; name that in `dataset`",
                 );
             }
+            phase.check_board(&field)?;
+            if index == 0 && phase.carry_over != CarryOver::None {
+                return invalid(
+                    field("carry_over"),
+                    "the first phase has none before it; write `none`",
+                );
+            }
             if !(1..=(1 << 30)).contains(&phase.max_bytes) {
                 return invalid(field("max_bytes"), "allow from 1 byte to 1 GiB");
             }
+        }
+        if !(1..=100).contains(&self.max_team_size) {
+            return invalid("max_team_size", "a team has 1 to 100 members");
+        }
+        if self.final_selections > 20 {
+            return invalid("final_selections", "let a team choose at most 20");
         }
         self.check_kinds()?;
         check_pages(&self.pages)

@@ -1,6 +1,7 @@
 //! Challenges: the contest and its rules.
 //!
-//! [`draft`] is what an organizer writes, [`posting`] tries its solutions, [`challenge`] keeps it.
+//! [`draft`] is what an organizer writes, [`posting`] tries its solutions, [`challenge`] keeps it, [`life`]
+//! brings it from draft to archive.
 //! [`membership`] is who takes part, [`submissions`] what they send and whether it is accepted
 //! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
 //! [`workload`] tells an organizer what waits. [`starter_kit`] is what a competitor begins with.
@@ -12,6 +13,7 @@ pub mod challenge;
 pub mod dispatch;
 pub mod draft;
 pub mod leaderboard;
+pub mod life;
 pub mod limits;
 pub mod membership;
 pub mod posting;

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use diesel::prelude::*;
 
 use super::challenge::{ChallengeError, Features, features_area, insert_pages, invalid};
-use super::draft::{ChallengeDraft, PhaseDraft};
+use super::draft::{ChallengeDraft, PhaseDraft, SMALL_PUBLIC_SPLIT};
 use crate::accounts::users::User;
 use crate::datasets::catalogue;
 use crate::platform::audit::{self, Act};
@@ -165,6 +165,7 @@ pub async fn post(
                 .map_err(unstored)?,
             features,
             program,
+            has_small_public_split: tried_out.has_small_public_split,
         });
     }
     let owner_id = owner.id;
@@ -212,6 +213,8 @@ pub struct StoredFiles {
     pub features: Option<Features>,
     /// The organizer's scoring program.
     pub program: Option<Stored>,
+    /// Whether the public split has fewer rows than [`SMALL_PUBLIC_SPLIT`].
+    pub has_small_public_split: bool,
 }
 
 /// Checks that the features have every column that a model is fed.
@@ -241,6 +244,7 @@ struct TriedOut {
     rows: u64,
     sample: Vec<u8>,
     features: Option<CheckedFeatures>,
+    has_small_public_split: bool,
 }
 
 /// Reads a phase's files as a worker will, makes the sample submission and scores that, so that an
@@ -267,6 +271,17 @@ fn try_out(
         .solution
         .read(file)
         .map_err(|error| invalid(error.to_string()))?;
+    for other in &phase.secondary_metrics {
+        let of_metric = |error: MetricError| ChallengeError::Invalid {
+            field: format!("phases[{index}].secondary_metrics"),
+            problem: format!("`{}`: {error}", other.metric),
+        };
+        for split in [Split::Public, Split::Private] {
+            if let Some(metric) = other.metric.metric() {
+                check_truth(&solution, metric, split).map_err(of_metric)?;
+            }
+        }
+    }
     let sample = match &phase.metric {
         ScoringRule::Metric(metric) => {
             for split in [Split::Public, Split::Private] {
@@ -297,6 +312,7 @@ fn try_out(
             .map_err(|error| of("program", error.to_string()))?;
     }
     Ok(TriedOut {
+        has_small_public_split: solution.split_rows(Split::Public) < SMALL_PUBLIC_SPLIT,
         rows: solution.rows() as u64,
         sample,
         features,
@@ -392,6 +408,13 @@ fn create(
             challenges::rules.eq(&draft.rules),
             challenges::rules_version.eq(1),
             challenges::created_at.eq(now.naive_utc()),
+            challenges::time_zone.eq(draft.time_zone.name()),
+            challenges::joining.eq(draft.joining),
+            challenges::prizes.eq(&draft.prizes),
+            challenges::eligibility.eq(&draft.eligibility),
+            challenges::max_team_size.eq(whole(draft.max_team_size)),
+            challenges::teams_locked_at.eq(draft.teams_locked_at.map(|at| at.naive_utc())),
+            challenges::final_selections.eq(whole(draft.final_selections)),
         ))
         .returning(challenges::id)
         .get_result(connection)?;
@@ -422,6 +445,12 @@ fn create(
                     .map(|features| json_text(&features.columns))
                     .transpose()?),
                 phases::program_sha256.eq(stored.program.as_ref().map(|program| &program.sha256)),
+                phases::grace_minutes.eq(whole(phase.grace_minutes)),
+                phases::late.eq(phase.late),
+                phases::carry_over.eq(phase.carry_over),
+                phases::secondary_metrics.eq(json_text(&phase.secondary_metrics)?),
+                phases::ladder.eq(phase.ladder.unwrap_or(stored.has_small_public_split)),
+                phases::public_digits.eq(phase.public_digits.map(whole)),
             ))
             .execute(connection)?;
     }
@@ -429,6 +458,7 @@ fn create(
         actor_id: Some(owner_id),
         action: "challenge.create",
         subject: &format!("challenge:{}", draft.slug),
+        challenge_id: Some(challenge_id),
         detail: "",
     };
     audit::record(connection, now, &act)?;

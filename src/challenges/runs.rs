@@ -48,6 +48,7 @@ impl From<diesel::result::Error> for RunActError {
 #[derive(Queryable)]
 struct Managed {
     owner_id: i64,
+    challenge_id: i64,
     slug: String,
     team_id: i64,
     state: SubmissionState,
@@ -63,6 +64,7 @@ fn managed(
         .filter(submissions::id.eq(id))
         .select((
             challenges::owner_id,
+            challenges::id,
             challenges::slug,
             submissions::team_id,
             submissions::state,
@@ -86,12 +88,13 @@ fn record(
     now: DateTime<Utc>,
     principal: &Principal,
     action: &str,
-    id: i64,
+    (challenge_id, id): (i64, i64),
 ) -> Result<(), DatabaseError> {
     let act = Act {
         actor_id: principal.user().map(|user| user.id),
         action,
         subject: &format!("submission:{id}"),
+        challenge_id: Some(challenge_id),
         detail: "",
     };
     audit::record(connection, now, &act)
@@ -107,7 +110,12 @@ pub fn cancel(
     principal: &Principal,
     id: i64,
 ) -> Result<String, RunActError> {
-    let Managed { team_id, slug, .. } = managed(connection, principal, id)?;
+    let Managed {
+        team_id,
+        slug,
+        challenge_id,
+        ..
+    } = managed(connection, principal, id)?;
     // Runs before teams: in the order of the transaction that stores a report.
     if !queue::end_all(connection, id)? {
         return Err(RunActError::NothingToCancel(id));
@@ -125,7 +133,8 @@ pub fn cancel(
         submissions::reason.eq(CANCELLED),
     ))
     .execute(connection)?;
-    record(connection, now, principal, "submission.cancel", id)?;
+    let about = (challenge_id, id);
+    record(connection, now, principal, "submission.cancel", about)?;
     Ok(slug)
 }
 
@@ -150,14 +159,19 @@ pub fn score_again(
     let team_id = managed(connection, principal, id)?.team_id;
     take_team(connection, team_id)?;
     // Asked again under the lock.
-    let Managed { slug, state, .. } = managed(connection, principal, id)?;
+    let Managed {
+        slug,
+        state,
+        challenge_id,
+        ..
+    } = managed(connection, principal, id)?;
     let queued = enqueue_again(connection, now, Chosen::One(id))? > 0;
     if queued {
         let action = match state {
             SubmissionState::Scored => "submission.rescore",
             _ => "submission.retry",
         };
-        record(connection, now, principal, action, id)?;
+        record(connection, now, principal, action, (challenge_id, id))?;
     }
     Ok(Again {
         challenge: slug,
@@ -191,7 +205,8 @@ pub fn rescore(
         challenge::find_managed(connection, principal, slug)?;
     }
     // A draft has no submissions, so it does no harm that an operator does not see it here.
-    let (_, phases) = challenge::find(connection, who.unwrap_or(&Principal::Visitor), slug)?;
+    let (challenge, phases) =
+        challenge::find(connection, who.unwrap_or(&Principal::Visitor), slug)?;
     let chosen = match phase {
         Some(name) => phases.iter().find(|phase| phase.name == name),
         None => current_phase(&phases, now),
@@ -219,6 +234,7 @@ pub fn rescore(
         actor_id: who.and_then(Principal::user).map(|user| user.id),
         action: "phase.rescore",
         subject: &format!("challenge:{slug}"),
+        challenge_id: Some(challenge.id),
         detail: &format!("phase {}: {total} submissions", phase.name),
     };
     audit::record(connection, now, &act)?;

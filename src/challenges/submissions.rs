@@ -2,6 +2,7 @@
 //! limits are checked, and the submission and its queued run are written together, under a lock.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use diesel::prelude::*;
 
 use super::challenge::{Challenge, ChallengeError, Phase, PhaseState, current_phase, find};
@@ -239,8 +240,9 @@ pub fn admission(
             });
         }
     }
-    let used = used(connection, now, phase.id, membership.team_id)?;
-    limits::check(phase.limits, used, now)?;
+    let zone = challenge.time_zone;
+    let used = used(connection, now, zone, phase.id, membership.team_id)?;
+    limits::check(phase.limits, used, now, zone)?;
     Ok(Admission {
         challenge,
         phase,
@@ -253,6 +255,7 @@ pub fn admission(
 pub fn used(
     connection: &mut DatabaseConnection,
     now: DateTime<Utc>,
+    zone: Tz,
     phase_id: i64,
     team_id: i64,
 ) -> Result<Used, DatabaseError> {
@@ -263,7 +266,7 @@ pub fn used(
         .filter(submissions::counts)
         .select(submissions::received_at)
         .load(connection)?;
-    let today = limits::day_of(now).naive_utc();
+    let today = limits::day_of(now, zone).naive_utc();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Used {
         today: count(received.iter().filter(|at| **at >= today).count()),

@@ -12,6 +12,7 @@ use super::score::ScoreArgs;
 use super::settings::{self, Settings};
 use crate::challenges::challenge::{self, ChallengeError, Listed, current_phase};
 use crate::challenges::draft::ChallengeDraft;
+use crate::challenges::life;
 use crate::challenges::posting::{self, ChallengeFiles};
 use crate::challenges::runs::{self, RunActError};
 use crate::http::state::State;
@@ -188,7 +189,7 @@ async fn publish(state: &State, slug: String, owner: &str) -> anyhow::Result<()>
     let name = slug.clone();
     state
         .database
-        .write(move |connection| challenge::publish(connection, now, &principal, &name))
+        .write(move |connection| life::publish(connection, now, &principal, &name, false))
         .await
         .map_err(|error: ChallengeError| error)?;
     output::line(format!(

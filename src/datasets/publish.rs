@@ -654,6 +654,7 @@ fn insert(
         actor_id: Some(owner.id),
         action: "dataset.publish",
         subject: &subject,
+        challenge_id: None,
         detail: &format!("version {version}"),
     };
     audit::record(connection, now, &act)?;
@@ -662,6 +663,7 @@ fn insert(
             actor_id: Some(by.id),
             action: "dataset.override",
             subject: &subject,
+            challenge_id: None,
             detail: &format!("version {version}: {}", reason.trim()),
         };
         audit::record(connection, now, &act)?;

@@ -14,6 +14,8 @@ pub struct Act<'a> {
     pub action: &'a str,
     /// To what, as `thing:name`: `challenge:lap-times`.
     pub subject: &'a str,
+    /// The challenge that it belongs to, whose organizer may read of it.
+    pub challenge_id: Option<i64>,
     /// What else a reader of the log needs; never a secret.
     pub detail: &'a str,
 }
@@ -30,6 +32,7 @@ pub fn record(
             audit_log::actor_id.eq(act.actor_id),
             audit_log::action.eq(act.action),
             audit_log::subject.eq(act.subject),
+            audit_log::challenge_id.eq(act.challenge_id),
             audit_log::detail.eq(act.detail),
         ))
         .execute(connection)?;

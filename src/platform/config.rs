@@ -61,6 +61,8 @@ pub struct Config {
     pub sign_in_per_minute: u32,
     /// Submissions that one address may send in a minute, whatever its challenges' own limits.
     pub submissions_per_minute: u32,
+    /// Whether an admin alone publishes challenges, after their organizers have handed them in for review.
+    pub challenge_review: bool,
     /// Largest dataset file or solution that an organizer may upload, in bytes.
     pub max_upload_bytes: u64,
     /// `text` for people, `json` for machines.
@@ -112,6 +114,7 @@ impl Default for Config {
             session_days: 14,
             sign_in_per_minute: 20,
             submissions_per_minute: 60,
+            challenge_review: false,
             max_upload_bytes: 1 << 30,
             log_format: LogFormat::Text,
             log_filter: "info".into(),

@@ -52,6 +52,7 @@ diesel::table! {
         action -> Text,
         subject -> Text,
         detail -> Text,
+        challenge_id -> Nullable<BigInt>,
     }
 }
 
@@ -152,6 +153,17 @@ diesel::table! {
         kinds -> Text,
         onnx_contract -> Nullable<Text>,
         run_limits -> Nullable<Text>,
+        stage -> Text,
+        review_note -> Text,
+        time_zone -> Text,
+        joining -> Text,
+        invitation_key -> Nullable<Text>,
+        prizes -> Text,
+        eligibility -> Text,
+        max_team_size -> Integer,
+        teams_locked_at -> Nullable<Timestamp>,
+        final_selections -> Integer,
+        is_template -> Bool,
     }
 }
 
@@ -190,6 +202,15 @@ diesel::table! {
         features_hidden -> Bool,
         features_columns -> Nullable<Text>,
         program_sha256 -> Nullable<Text>,
+        grace_minutes -> Integer,
+        late -> Text,
+        carry_over -> Text,
+        carried_at -> Nullable<Timestamp>,
+        secondary_metrics -> Text,
+        ladder -> Bool,
+        public_digits -> Nullable<Integer>,
+        standings_stale -> Bool,
+        revision -> Integer,
     }
 }
 
@@ -200,6 +221,11 @@ diesel::table! {
         name -> Text,
         created_at -> Timestamp,
         revision -> BigInt,
+        is_baseline -> Bool,
+        captain_id -> Nullable<BigInt>,
+        disqualified_at -> Nullable<Timestamp>,
+        disqualified_reason -> Nullable<Text>,
+        merged_into -> Nullable<BigInt>,
     }
 }
 
@@ -241,6 +267,12 @@ diesel::table! {
         cpu_seconds -> Nullable<Double>,
         wall_seconds -> Nullable<Double>,
         peak_memory_bytes -> Nullable<BigInt>,
+        late -> Bool,
+        withdrawn_at -> Nullable<Timestamp>,
+        selected -> Bool,
+        carried_from -> Nullable<BigInt>,
+        shown_score -> Nullable<Double>,
+        verified_at -> Nullable<Timestamp>,
     }
 }
 
@@ -259,6 +291,7 @@ diesel::table! {
         needs_sandbox -> Bool,
         rescore -> Bool,
         memory_bytes -> BigInt,
+        correction_id -> Nullable<BigInt>,
     }
 }
 
@@ -308,6 +341,20 @@ diesel::table! {
         public_key -> Double,
         private_score -> Double,
         private_key -> Double,
+        private_submission_id -> Nullable<BigInt>,
+        private_scored_at -> Nullable<Timestamp>,
+        is_baseline -> Bool,
+        is_verified -> Bool,
+        public_tie -> Text,
+        private_tie -> Text,
+        public_low -> Nullable<Double>,
+        public_high -> Nullable<Double>,
+        private_low -> Nullable<Double>,
+        private_high -> Nullable<Double>,
+        public_tier -> Nullable<Integer>,
+        private_tier -> Nullable<Integer>,
+        public_lead -> Nullable<Double>,
+        private_lead -> Nullable<Double>,
     }
 }
 
@@ -317,6 +364,193 @@ diesel::table! {
         challenge_id -> BigInt,
         published_at -> Timestamp,
         board -> Text,
+    }
+}
+
+diesel::table! {
+    submission_evidence (submission_id) {
+        submission_id -> BigInt,
+        replicates -> Nullable<Text>,
+        fingerprint -> Nullable<Text>,
+        secondary -> Text,
+    }
+}
+
+diesel::table! {
+    entry_history (id) {
+        id -> BigInt,
+        phase_id -> BigInt,
+        team_id -> BigInt,
+        submission_id -> BigInt,
+        at -> Timestamp,
+        until -> Nullable<Timestamp>,
+        score -> Double,
+        board_key -> Double,
+        tie -> Text,
+        is_baseline -> Bool,
+    }
+}
+
+diesel::table! {
+    corrections (id) {
+        id -> BigInt,
+        phase_id -> BigInt,
+        author_id -> BigInt,
+        reason -> Text,
+        task -> Text,
+        previous -> Text,
+        started_at -> Timestamp,
+        finished_at -> Nullable<Timestamp>,
+        cancelled_at -> Nullable<Timestamp>,
+        summary -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    correction_scores (correction_id, submission_id) {
+        correction_id -> BigInt,
+        submission_id -> BigInt,
+        outcome -> Text,
+    }
+}
+
+diesel::table! {
+    flags (id) {
+        id -> BigInt,
+        challenge_id -> BigInt,
+        phase_id -> BigInt,
+        kind -> Text,
+        submission_id -> BigInt,
+        other_submission_id -> BigInt,
+        similarity -> Double,
+        raised_at -> Timestamp,
+        resolved_at -> Nullable<Timestamp>,
+        resolved_by -> Nullable<BigInt>,
+        resolution -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    challenge_invitations (id) {
+        id -> BigInt,
+        challenge_id -> BigInt,
+        email -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    join_requests (challenge_id, user_id) {
+        challenge_id -> BigInt,
+        user_id -> BigInt,
+        message -> Text,
+        asked_at -> Timestamp,
+        decided_at -> Nullable<Timestamp>,
+        decided_by -> Nullable<BigInt>,
+        approved -> Nullable<Bool>,
+    }
+}
+
+diesel::table! {
+    team_invitations (id) {
+        id -> BigInt,
+        challenge_id -> BigInt,
+        team_id -> BigInt,
+        kind -> Text,
+        user_id -> Nullable<BigInt>,
+        other_team_id -> Nullable<BigInt>,
+        invited_by -> BigInt,
+        created_at -> Timestamp,
+        answered_at -> Nullable<Timestamp>,
+        answer -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    announcements (id) {
+        id -> BigInt,
+        challenge_id -> BigInt,
+        author_id -> Nullable<BigInt>,
+        title -> Text,
+        body -> Text,
+        at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    notifications (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        challenge_id -> Nullable<BigInt>,
+        kind -> Text,
+        title -> Text,
+        body -> Text,
+        href -> Text,
+        at -> Timestamp,
+        read_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    notification_preferences (user_id, kind) {
+        user_id -> BigInt,
+        kind -> Text,
+        in_site -> Bool,
+        by_email -> Bool,
+    }
+}
+
+diesel::table! {
+    outgoing_mail (id) {
+        id -> BigInt,
+        recipient -> Text,
+        subject -> Text,
+        body -> Text,
+        created_at -> Timestamp,
+        attempts -> Integer,
+        next_attempt_at -> Timestamp,
+        sent_at -> Nullable<Timestamp>,
+        problem -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    discussion_topics (id) {
+        id -> BigInt,
+        challenge_id -> BigInt,
+        author_id -> BigInt,
+        title -> Text,
+        created_at -> Timestamp,
+        last_post_at -> Timestamp,
+        post_count -> BigInt,
+        is_pinned -> Bool,
+        is_locked -> Bool,
+        hidden_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    discussion_posts (id) {
+        id -> BigInt,
+        topic_id -> BigInt,
+        author_id -> BigInt,
+        body -> Text,
+        created_at -> Timestamp,
+        edited_at -> Nullable<Timestamp>,
+        hidden_at -> Nullable<Timestamp>,
+        hidden_by -> Nullable<BigInt>,
+        hidden_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    post_reports (post_id, user_id) {
+        post_id -> BigInt,
+        user_id -> BigInt,
+        challenge_id -> BigInt,
+        reason -> Text,
+        reported_at -> Timestamp,
+        resolved_at -> Nullable<Timestamp>,
     }
 }
 
@@ -347,6 +581,25 @@ diesel::joinable!(entries -> phases (phase_id));
 diesel::joinable!(entries -> teams (team_id));
 diesel::joinable!(entries -> submissions (submission_id));
 diesel::joinable!(talent_boards -> challenges (challenge_id));
+diesel::joinable!(submission_evidence -> submissions (submission_id));
+diesel::joinable!(entry_history -> phases (phase_id));
+diesel::joinable!(entry_history -> teams (team_id));
+diesel::joinable!(corrections -> phases (phase_id));
+diesel::joinable!(correction_scores -> corrections (correction_id));
+diesel::joinable!(correction_scores -> submissions (submission_id));
+diesel::joinable!(flags -> phases (phase_id));
+diesel::joinable!(challenge_invitations -> challenges (challenge_id));
+diesel::joinable!(join_requests -> challenges (challenge_id));
+diesel::joinable!(join_requests -> users (user_id));
+diesel::joinable!(team_invitations -> teams (team_id));
+diesel::joinable!(announcements -> challenges (challenge_id));
+diesel::joinable!(notifications -> users (user_id));
+diesel::joinable!(notification_preferences -> users (user_id));
+diesel::joinable!(discussion_topics -> challenges (challenge_id));
+diesel::joinable!(discussion_topics -> users (author_id));
+diesel::joinable!(discussion_posts -> discussion_topics (topic_id));
+diesel::joinable!(discussion_posts -> users (author_id));
+diesel::joinable!(post_reports -> discussion_posts (post_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     sessions,
@@ -370,4 +623,19 @@ diesel::allow_tables_to_appear_in_same_query!(
     workers,
     entries,
     talent_boards,
+    submission_evidence,
+    entry_history,
+    corrections,
+    correction_scores,
+    flags,
+    challenge_invitations,
+    join_requests,
+    team_invitations,
+    announcements,
+    notifications,
+    notification_preferences,
+    outgoing_mail,
+    discussion_topics,
+    discussion_posts,
+    post_reports,
 );

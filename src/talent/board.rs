@@ -187,6 +187,7 @@ pub async fn publish(
                 actor_id,
                 action: "talent_board.publish",
                 subject: &subject,
+                challenge_id: Some(challenge.id),
                 detail: &format!("{} models", board.models.len()),
             };
             Ok(audit::record(connection, now, &act)?)

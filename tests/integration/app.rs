@@ -12,9 +12,10 @@ use paddock::accounts::passwords::Passwords;
 use paddock::accounts::permissions::Principal;
 use paddock::accounts::tokens::{self, Scope};
 use paddock::accounts::users::{self, Role, SignUp, User};
-use paddock::challenges::challenge::{self, Page};
+use paddock::challenges::challenge::Page;
 use paddock::challenges::dispatch::LocalWorker;
-use paddock::challenges::draft::{ChallengeDraft, PhaseDraft};
+use paddock::challenges::draft::{CarryOver, ChallengeDraft, Joining, LatePolicy, PhaseDraft};
+use paddock::challenges::life;
 use paddock::challenges::posting::{self, ChallengeFiles};
 use paddock::datasets::anonymize::ReleaseKey;
 use paddock::datasets::publish::{DatasetDraft, Publication, Published};
@@ -365,7 +366,7 @@ impl TestApp {
         self.state
             .database
             .write(move |connection| {
-                challenge::publish(connection, now, &principal, &address).map_err(Fault::from)
+                life::publish(connection, now, &principal, &address, false).map_err(Fault::from)
             })
             .await
             .unwrap();
@@ -586,6 +587,13 @@ pub fn sample_draft(now: DateTime<Utc>) -> ChallengeDraft {
             title: "Overview".into(),
             body: "Predict the **target**.".into(),
         }],
+        prizes: String::new(),
+        eligibility: String::new(),
+        time_zone: chrono_tz::Tz::UTC,
+        joining: Joining::Open,
+        max_team_size: 5,
+        teams_locked_at: None,
+        final_selections: 2,
         phases: vec![PhaseDraft {
             name: "Final".into(),
             starts_at: now - TimeDelta::days(1),
@@ -603,6 +611,12 @@ pub fn sample_draft(now: DateTime<Utc>) -> ChallengeDraft {
                 split_seed: 0,
             },
             features_file: None,
+            grace_minutes: 0,
+            late: LatePolicy::Refused,
+            carry_over: CarryOver::None,
+            secondary_metrics: Vec::new(),
+            ladder: None,
+            public_digits: None,
             features_hidden: true,
         }],
     }

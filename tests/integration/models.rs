@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use paddock::accounts::users::Role;
-use paddock::challenges::challenge;
 use paddock::challenges::draft::ChallengeDraft;
+use paddock::challenges::life;
 use paddock::challenges::posting::{self, ChallengeFiles};
 use paddock::http::fault::Fault;
 use paddock::scoring::judge::{Judgement, Logs, Outcome};
@@ -70,7 +70,7 @@ async fn post_models(
     state
         .database
         .write(move |connection| {
-            challenge::publish(connection, now, &principal, &address).map_err(Fault::from)
+            life::publish(connection, now, &principal, &address, false).map_err(Fault::from)
         })
         .await
         .unwrap();

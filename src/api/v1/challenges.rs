@@ -19,6 +19,7 @@ use crate::challenges::challenge::{
     self, Challenge, ChallengeError, Listed, Page, Phase, PhaseState, current_phase,
 };
 use crate::challenges::draft::ChallengeDraft;
+use crate::challenges::life;
 use crate::challenges::limits::{Used, remaining_today};
 use crate::challenges::posting::{self, ChallengeFiles};
 use crate::challenges::{membership, submissions};
@@ -263,7 +264,13 @@ fn detail(
     let (used, membership) = match place {
         None => (Used::default(), None),
         Some(place) => (
-            submissions::used(connection, now, current.id, place.team_id)?,
+            submissions::used(
+                connection,
+                now,
+                challenge.time_zone,
+                current.id,
+                place.team_id,
+            )?,
             Some(Membership {
                 team: membership::team_name(connection, place.team_id)?,
                 rules_version: place.rules_version,
@@ -535,10 +542,11 @@ pub async fn publish(
 ) -> Result<Json<ChallengeDetail>, Fault> {
     let now = house.clock.now();
     let (caller, published) = (principal.clone(), slug.clone());
+    let needs_review = house.config.challenge_review;
     house
         .database
         .write(move |connection| {
-            challenge::publish(connection, now, &caller, &published)?;
+            life::publish(connection, now, &caller, &published, needs_review)?;
             Ok::<_, ChallengeError>(())
         })
         .await?;

@@ -11,6 +11,7 @@ use crate::accounts::permissions::Principal;
 use crate::accounts::users::User;
 use crate::challenges::challenge::{self, ChallengeError, current_phase};
 use crate::challenges::draft::ChallengeDraft;
+use crate::challenges::life;
 use crate::challenges::posting::{self, ChallengeFiles};
 use crate::challenges::submissions::Upload;
 use crate::challenges::{membership, submissions};
@@ -103,7 +104,7 @@ pub async fn post(state: &State, organizer: &User, season: &Season) -> anyhow::R
         let publisher = principal.clone();
         state
             .database
-            .write(move |connection| challenge::publish(connection, now, &publisher, &slug))
+            .write(move |connection| life::publish(connection, now, &publisher, &slug, false))
             .await
             .map_err(|error: ChallengeError| error)?;
         posting.done(done);

@@ -12,6 +12,7 @@ use super::runs::RescoringPart;
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError, current_phase};
 use crate::challenges::leaderboard::{self, Board, Entry};
+use crate::challenges::life;
 use crate::challenges::runs;
 use crate::challenges::submissions::{self, Submission};
 use crate::challenges::workload;
@@ -208,10 +209,11 @@ pub async fn publish(
     slug: Path<String>,
 ) -> Result<HttpResponse, Fault> {
     let (slug, now) = (slug.into_inner(), state.clock.now());
+    let needs_review = state.config.challenge_review;
     let address = format!("/console/challenges/{slug}");
     state
         .database
-        .write(move |connection| challenges::publish(connection, now, &principal, &slug))
+        .write(move |connection| life::publish(connection, now, &principal, &slug, needs_review))
         .await
         .map_err(Fault::from)?;
     Ok(see_other_saying(

@@ -12,7 +12,7 @@ use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
 use crate::challenges::challenge::{ChallengeError, Page as ChallengePage};
-use crate::challenges::draft::{ChallengeDraft, PhaseDraft};
+use crate::challenges::draft::{CarryOver, ChallengeDraft, Joining, LatePolicy, PhaseDraft};
 use crate::challenges::posting::{self, ChallengeFiles};
 use crate::datasets::catalogue::{self, DatasetLine, Listed};
 use crate::http::fault::Fault;
@@ -387,6 +387,13 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
         run_limits,
         rules: form.long_text("rules"),
         pages,
+        prizes: String::new(),
+        eligibility: String::new(),
+        time_zone: chrono_tz::Tz::UTC,
+        joining: Joining::Open,
+        max_team_size: 5,
+        teams_locked_at: None,
+        final_selections: 2,
         phases: vec![PhaseDraft {
             name: form.text("phase_name").to_owned(),
             starts_at: starts_at?,
@@ -408,6 +415,12 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
                 split_seed,
             },
             features_file: form.optional("features_file"),
+            grace_minutes: 0,
+            late: LatePolicy::Refused,
+            carry_over: CarryOver::None,
+            secondary_metrics: Vec::new(),
+            ladder: None,
+            public_digits: None,
             features_hidden: !form.is_ticked("features_shown"),
         }],
     })
