@@ -99,7 +99,12 @@ pub fn accuracy(target: &[f64], prediction: &[f64]) -> f64 {
 }
 
 pub fn balanced_accuracy(target: &[f64], prediction: &[f64]) -> f64 {
-    let recalls: Vec<f64> = count_classes(target, prediction)
+    balanced_accuracy_of(&count_classes(target, prediction))
+}
+
+/// Balanced accuracy of the counts of the classes, in any order.
+pub fn balanced_accuracy_of(classes: &[ClassCount]) -> f64 {
+    let recalls: Vec<f64> = classes
         .iter()
         .filter(|class| class.actual > 0)
         .map(|class| class.agreed as f64 / class.actual as f64)
@@ -115,10 +120,12 @@ pub fn f1(target: &[f64], prediction: &[f64]) -> Result<f64, MetricError> {
 }
 
 pub fn f1_macro(target: &[f64], prediction: &[f64]) -> f64 {
-    let scores: Vec<f64> = count_classes(target, prediction)
-        .iter()
-        .filter_map(ClassCount::f1)
-        .collect();
+    f1_macro_of(&count_classes(target, prediction))
+}
+
+/// Macro F1 of the counts of the classes, in any order.
+pub fn f1_macro_of(classes: &[ClassCount]) -> f64 {
+    let scores: Vec<f64> = classes.iter().filter_map(ClassCount::f1).collect();
     pairwise_sum(scores.len(), |class| scores[class]) / scores.len() as f64
 }
 
@@ -128,10 +135,15 @@ pub fn f1_micro(target: &[f64], prediction: &[f64]) -> f64 {
 }
 
 pub fn mcc(target: &[f64], prediction: &[f64]) -> f64 {
-    let rows = target.len() as i128;
+    mcc_of(&count_classes(target, prediction))
+}
+
+/// Matthews' correlation of the counts of the classes, in any order.
+pub fn mcc_of(classes: &[ClassCount]) -> f64 {
+    let rows = rows_of(classes);
     let mut covariance = 0;
     let (mut target_variance, mut prediction_variance) = (rows * rows, rows * rows);
-    for class in count_classes(target, prediction) {
+    for class in classes {
         let (actual, predicted) = (class.actual as i128, class.predicted as i128);
         covariance += class.agreed as i128 * rows - actual * predicted;
         target_variance -= actual * actual;
@@ -144,10 +156,15 @@ pub fn mcc(target: &[f64], prediction: &[f64]) -> f64 {
 }
 
 pub fn cohen_kappa(target: &[f64], prediction: &[f64]) -> Result<f64, MetricError> {
-    let rows = target.len() as i128;
+    cohen_kappa_of(&count_classes(target, prediction))
+}
+
+/// Cohen's kappa of the counts of the classes, in any order.
+pub fn cohen_kappa_of(classes: &[ClassCount]) -> Result<f64, MetricError> {
+    let rows = rows_of(classes);
     let mut disagreements = rows;
     let mut expected_times_rows = rows * rows;
-    for class in count_classes(target, prediction) {
+    for class in classes {
         disagreements -= class.agreed as i128;
         expected_times_rows -= class.actual as i128 * class.predicted as i128;
     }
@@ -178,14 +195,14 @@ fn kappa(observed: i128, expected: i128) -> Result<f64, MetricError> {
 }
 
 /// One class of the confusion matrix: its diagonal cell, its row sum and its column sum.
-#[derive(Clone, Copy, Default)]
-struct ClassCount {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClassCount {
     /// Rows of the class that are predicted as such (true positives).
-    agreed: u64,
+    pub agreed: u64,
     /// Rows of the class.
-    actual: u64,
+    pub actual: u64,
     /// Rows that are predicted as the class.
-    predicted: u64,
+    pub predicted: u64,
 }
 
 impl ClassCount {
@@ -194,6 +211,11 @@ impl ClassCount {
         let occurrences = self.actual + self.predicted;
         (occurrences > 0).then(|| 2.0 * self.agreed as f64 / occurrences as f64)
     }
+}
+
+/// How many rows were counted: each is of one class.
+fn rows_of(classes: &[ClassCount]) -> i128 {
+    classes.iter().map(|class| i128::from(class.actual)).sum()
 }
 
 /// Counts each class, by code. No metric needs the other cells of the confusion matrix, so that many

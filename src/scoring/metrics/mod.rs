@@ -32,13 +32,17 @@ mod survival;
 #[cfg(test)]
 mod properties;
 
-mod order;
+pub(super) mod order;
 mod summation;
 
+pub(super) use classification::{
+    ClassCount, balanced_accuracy_of, cohen_kappa_of, f1_macro_of, mcc_of,
+};
 pub use definition::{Direction, InputShape, MetricDefinition, Parameter};
 pub use error::{Column, MetricError};
 pub use metric::{Metric, ParseMetricError, Quantile};
 pub use sample::{Domain, Sample};
+pub(super) use survival::RankCounts;
 
 static CATALOGUE: [MetricDefinition; 25] = [
     regression::RMSE,

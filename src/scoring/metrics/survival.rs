@@ -60,20 +60,22 @@ pub fn concordance_index(
 
 /// How many rows have each rank, with counts of all ranks below one in logarithmic time (Fenwick, Softw. Pract. Exp.
 /// 24, 1994).
-struct RankCounts {
+pub struct RankCounts {
     tree: Vec<u64>,
     total: u64,
 }
 
 impl RankCounts {
-    fn new(ranks: usize) -> RankCounts {
+    /// Counts of ranks below `ranks`, all 0.
+    pub fn new(ranks: usize) -> RankCounts {
         RankCounts {
             tree: vec![0; ranks + 1],
             total: 0,
         }
     }
 
-    fn add(&mut self, rank: usize) {
+    /// Counts a row of this rank.
+    pub fn add(&mut self, rank: usize) {
         self.total += 1;
         let mut node = rank + 1;
         while node < self.tree.len() {
@@ -83,7 +85,7 @@ impl RankCounts {
     }
 
     /// How many rows have a rank below `end`.
-    fn count_to(&self, end: usize) -> u64 {
+    pub fn count_to(&self, end: usize) -> u64 {
         let mut count = 0;
         let mut node = end;
         while node > 0 {
@@ -91,6 +93,11 @@ impl RankCounts {
             node -= node & node.wrapping_neg();
         }
         count
+    }
+
+    /// How many rows were counted.
+    pub fn total(&self) -> u64 {
+        self.total
     }
 }
 
