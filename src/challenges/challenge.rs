@@ -202,6 +202,11 @@ impl Phase {
     pub fn late_from(&self) -> DateTime<Utc> {
         self.ends_at + self.grace
     }
+
+    /// Whether nothing can change the boards any more, so that the private one may be shown.
+    pub fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now >= self.late_from()
+    }
 }
 
 /// The phase that matters now: the open one, else the next to begin, else the last that was.

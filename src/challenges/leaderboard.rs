@@ -9,12 +9,12 @@ use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::BigInt;
 
-use super::challenge::{Phase, PhaseState};
+use super::challenge::Phase;
+use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
-use crate::platform::schema::{entries, phases, teams};
-use crate::scoring::metrics::Direction;
+use crate::platform::schema::{entries, submission_evidence, teams};
+use crate::scoring::predictions::Scores;
 
 crate::text_enum! {
     /// Which split's scores a board shows.
@@ -33,7 +33,7 @@ pub fn visible_board(
     asked: Option<Board>,
     may_manage: bool,
 ) -> Board {
-    let over = phase.state(now) == PhaseState::Closed;
+    let over = phase.is_over(now);
     match asked {
         Some(Board::Public) => Board::Public,
         Some(Board::Private) if over || may_manage => Board::Private,
@@ -46,16 +46,26 @@ pub fn visible_board(
 /// A team's standing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// Its rank: ties share one.
-    pub rank: i64,
+    /// Its rank: ties share one. None for the organizer's baselines, which are shown and not ranked.
+    pub rank: Option<i64>,
     /// Whether another team has the same score.
     pub tied: bool,
     /// The team.
     pub team_id: i64,
     /// Its name.
     pub team: String,
-    /// The counted submission's score on the board's split.
+    /// The counted submission's score on the board's split, as the board shows it.
     pub score: f64,
+    /// The scores by the phase's other metrics, in their order; empty where there are none.
+    pub secondary: Vec<f64>,
+    /// The 95 % interval of the score.
+    pub interval: Option<(f64, f64)>,
+    /// Entries of one tier cannot be told apart from its first; 1 is the best. None until it is made.
+    pub tier: Option<i32>,
+    /// How probable it is that the entry above is truly better.
+    pub lead: Option<f64>,
+    /// Whether the organizer has reproduced the score.
+    pub is_verified: bool,
     /// How many submissions of the team were scored.
     pub submission_count: i64,
     /// When the counted one was.
@@ -65,11 +75,15 @@ pub struct Entry {
 }
 
 /// Where a page ends and the next one begins.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cursor {
+    /// Ranked entries up to here.
     position: i64,
+    /// The rank of those that have this key; 0 where none has.
     rank: i64,
     key: f64,
+    /// Hexadecimal digits; empty where no metric breaks ties.
+    tie: String,
     scored_at: DateTime<Utc>,
     team_id: i64,
 }
@@ -84,7 +98,11 @@ impl fmt::Display for Cursor {
             self.key.to_bits(),
             self.scored_at.timestamp_micros(),
             self.team_id
-        )
+        )?;
+        if !self.tie.is_empty() {
+            write!(formatter, ".{}", self.tie)?;
+        }
+        Ok(())
     }
 }
 
@@ -100,8 +118,11 @@ impl FromStr for Cursor {
                 key: f64::from_bits(u64::from_str_radix(parts.next()?, 16).ok()?),
                 scored_at: DateTime::from_timestamp_micros(parts.next()?.parse().ok()?)?,
                 team_id: parts.next()?.parse().ok()?,
+                tie: parts.next().unwrap_or_default().to_owned(),
             };
-            let whole = parts.next().is_none() && cursor.key.is_finite();
+            let is_tie = cursor.tie.len() % 16 == 0
+                && cursor.tie.bytes().all(|digit| digit.is_ascii_hexdigit());
+            let whole = parts.next().is_none() && cursor.key.is_finite() && is_tie;
             (whole && cursor.position >= 0 && cursor.rank >= 0).then_some(cursor)
         };
         parse().ok_or("this page's address is damaged; start at the top of the leaderboard")
@@ -113,37 +134,162 @@ impl FromStr for Cursor {
 pub struct LeaderboardPage {
     /// The teams, best first.
     pub entries: Vec<Entry>,
-    /// The place of the first of them, counted from 1 whatever the ties.
+    /// The place of the first that is ranked, counted from 1 whatever the ties.
     pub first_place: i64,
     /// Where the next page begins; none on the last.
     pub next: Option<Cursor>,
 }
 
-type EntryRow = (i64, String, f64, f64, i64, NaiveDateTime, i64);
+/// A row of a board, whichever split's.
+#[derive(Queryable)]
+struct EntryRow {
+    team_id: i64,
+    team: String,
+    is_baseline: bool,
+    is_verified: bool,
+    score: f64,
+    key: f64,
+    tie: String,
+    low: Option<f64>,
+    high: Option<f64>,
+    tier: Option<i32>,
+    lead: Option<f64>,
+    submission_count: i64,
+    public_scored_at: NaiveDateTime,
+    private_scored_at: Option<NaiveDateTime>,
+    public_submission_id: i64,
+    private_submission_id: Option<i64>,
+    secondary: Option<Json<Vec<Scores>>>,
+}
+
+impl EntryRow {
+    fn scored_at(&self, board: Board) -> NaiveDateTime {
+        match board {
+            Board::Public => self.public_scored_at,
+            Board::Private => self.private_scored_at.unwrap_or(self.public_scored_at),
+        }
+    }
+
+    fn is_level_with(&self, other: &Self) -> bool {
+        self.key == other.key && self.tie == other.tie
+    }
+
+    fn into_entry(self, board: Board, rank: Option<i64>, tied: bool) -> Entry {
+        let of_board = |scores: Scores| match board {
+            Board::Public => scores.public,
+            Board::Private => scores.private,
+        };
+        let secondary = self.secondary.as_ref().map(|others| others.0.clone());
+        Entry {
+            rank,
+            tied,
+            scored_at: self.scored_at(board).and_utc(),
+            submission_id: match board {
+                Board::Public => self.public_submission_id,
+                Board::Private => self
+                    .private_submission_id
+                    .unwrap_or(self.public_submission_id),
+            },
+            team_id: self.team_id,
+            team: self.team,
+            score: self.score,
+            secondary: secondary
+                .unwrap_or_default()
+                .into_iter()
+                .map(of_board)
+                .collect(),
+            interval: self.low.zip(self.high),
+            tier: self.tier,
+            lead: self.lead,
+            is_verified: self.is_verified,
+            submission_count: self.submission_count,
+        }
+    }
+}
+
+/// The columns of a board's rows, from `entries` joined with its teams and its evidence.
+macro_rules! board_columns {
+    ($score:ident, $key:ident, $tie:ident, $low:ident, $high:ident, $tier:ident, $lead:ident) => {
+        (
+            entries::team_id,
+            teams::name,
+            entries::is_baseline,
+            entries::is_verified,
+            entries::$score,
+            entries::$key,
+            entries::$tie,
+            entries::$low,
+            entries::$high,
+            entries::$tier,
+            entries::$lead,
+            entries::submission_count,
+            entries::scored_at,
+            entries::private_scored_at,
+            entries::submission_id,
+            entries::private_submission_id,
+            submission_evidence::secondary.nullable(),
+        )
+    };
+}
+
+/// Hands a board's columns to another macro, so that each query is written once for both boards.
+macro_rules! on_board {
+    ($board:expr, $query:ident) => {
+        match $board {
+            Board::Public => $query!(
+                public_score,
+                public_key,
+                public_tie,
+                public_low,
+                public_high,
+                public_tier,
+                public_lead,
+                scored_at,
+                entries::submission_id.nullable()
+            ),
+            Board::Private => $query!(
+                private_score,
+                private_key,
+                private_tie,
+                private_low,
+                private_high,
+                private_tier,
+                private_lead,
+                private_scored_at,
+                entries::private_submission_id
+            ),
+        }
+    };
+}
 
 /// Up to `limit` teams after the cursor.
 pub fn page(
     connection: &mut DatabaseConnection,
     phase_id: i64,
     board: Board,
-    after: Option<Cursor>,
+    after: Option<&Cursor>,
     limit: i64,
 ) -> Result<LeaderboardPage, DatabaseError> {
     macro_rules! rows {
-        ($key:ident, $score:ident) => {{
+        ($score:ident, $key:ident, $tie:ident, $low:ident, $high:ident, $tier:ident, $lead:ident,
+         $scored_at:ident, $submission:expr) => {{
             let mut query = entries::table
                 .inner_join(teams::table)
+                .left_join(
+                    submission_evidence::table.on(submission_evidence::submission_id
+                        .nullable()
+                        .eq($submission)),
+                )
                 .filter(entries::phase_id.eq(phase_id))
-                .order((entries::$key, entries::scored_at, entries::team_id))
-                .limit(limit + 1)
-                .select((
-                    entries::team_id,
-                    teams::name,
-                    entries::$score,
+                .order((
                     entries::$key,
-                    entries::submission_count,
-                    entries::scored_at,
-                    entries::submission_id,
+                    entries::$tie,
+                    entries::$scored_at,
+                    entries::team_id,
+                ))
+                .limit(limit + 1)
+                .select(board_columns!(
+                    $score, $key, $tie, $low, $high, $tier, $lead
                 ))
                 .into_boxed::<MultiBackend>();
             if let Some(cursor) = after {
@@ -152,61 +298,86 @@ pub fn page(
                 query = query.filter(entries::$key.ge(cursor.key)).filter(
                     entries::$key
                         .gt(cursor.key)
-                        .or(entries::scored_at.gt(at))
-                        .or(entries::scored_at
-                            .eq(at)
-                            .and(entries::team_id.gt(cursor.team_id))),
+                        .or(entries::$tie.gt(cursor.tie.clone()))
+                        .or(entries::$tie.eq(cursor.tie.clone()).and(
+                            entries::$scored_at
+                                .assume_not_null()
+                                .gt(at)
+                                .or(entries::$scored_at
+                                    .assume_not_null()
+                                    .eq(at)
+                                    .and(entries::team_id.gt(cursor.team_id))),
+                        )),
                 );
             }
             query.load::<EntryRow>(connection)?
         }};
     }
-    let mut rows = match board {
-        Board::Public => rows!(public_key, public_score),
-        Board::Private => rows!(private_key, private_score),
-    };
-    let more = rows.len() as i64 > limit;
-    // The row after this page still tells whether the last one is tied.
-    let keys: Vec<f64> = rows.iter().map(|row| row.3).collect();
-    rows.truncate(usize::try_from(limit).unwrap_or_default());
-    let (mut position, mut rank, mut key) = after.map_or((0, 0, None), |cursor| {
-        (cursor.position, cursor.rank, Some(cursor.key))
-    });
+    let rows = on_board!(board, rows);
+    Ok(ranked(rows, board, after, limit))
+}
+
+/// Gives rows their ranks: up to `limit` of them; the one after still tells whether the last is tied.
+fn ranked(
+    rows: Vec<EntryRow>,
+    board: Board,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> LeaderboardPage {
+    let shown = rows.len().min(usize::try_from(limit).unwrap_or_default());
+    let more = rows.len() > shown;
+    let (mut position, mut rank) = after.map_or((0, 0), |cursor| (cursor.position, cursor.rank));
+    let mut level = after.map(|cursor| (cursor.key, cursor.tie.clone()));
     let first_place = position + 1;
+    let tied: Vec<bool> = (0..shown)
+        .map(|index| {
+            let row = &rows[index];
+            let with_cursor = index == 0
+                && rank != 0
+                && level
+                    .as_ref()
+                    .is_some_and(|(key, tie)| (*key, tie) == (row.key, &row.tie));
+            let beside = |other: Option<&EntryRow>| {
+                other.is_some_and(|other| !other.is_baseline && other.is_level_with(row))
+            };
+            with_cursor
+                || beside(rows.get(index + 1))
+                || index
+                    .checked_sub(1)
+                    .is_some_and(|before| beside(rows.get(before)))
+        })
+        .collect();
     let mut last = None;
-    let mut found = Vec::with_capacity(rows.len());
-    for (index, row) in rows.into_iter().enumerate() {
-        let (team_id, team, score, row_key, submission_count, scored_at, submission_id) = row;
-        position += 1;
-        let tied = key == Some(row_key) || keys.get(index + 1) == Some(&row_key);
-        if key != Some(row_key) {
-            rank = position;
-            key = Some(row_key);
-        }
-        let scored_at = scored_at.and_utc();
+    let mut found = Vec::with_capacity(shown);
+    for (row, tied) in rows.into_iter().take(shown).zip(tied) {
+        let this_rank = if row.is_baseline {
+            None
+        } else {
+            position += 1;
+            if level != Some((row.key, row.tie.clone())) || rank == 0 {
+                rank = position;
+                level = Some((row.key, row.tie.clone()));
+            }
+            Some(rank)
+        };
+        let is_level = level == Some((row.key, row.tie.clone()));
         last = Some(Cursor {
             position,
-            rank,
-            key: row_key,
-            scored_at,
-            team_id,
+            // After a baseline with a score of its own nobody shares the rank before it.
+            rank: if is_level { rank } else { 0 },
+            key: row.key,
+            tie: row.tie.clone(),
+            scored_at: row.scored_at(board).and_utc(),
+            team_id: row.team_id,
         });
-        found.push(Entry {
-            rank,
-            tied,
-            team_id,
-            team,
-            score,
-            submission_count,
-            scored_at,
-            submission_id,
-        });
+        let is_ranked = this_rank.is_some();
+        found.push(row.into_entry(board, this_rank, tied && is_ranked));
     }
-    Ok(LeaderboardPage {
+    LeaderboardPage {
         entries: found,
         first_place,
         next: if more { last } else { None },
-    })
+    }
 }
 
 /// One team's own standing, wherever it is on the board.
@@ -217,33 +388,41 @@ pub fn standing(
     board: Board,
 ) -> Result<Option<Entry>, DatabaseError> {
     macro_rules! find {
-        ($key:ident, $score:ident) => {{
+        ($score:ident, $key:ident, $tie:ident, $low:ident, $high:ident, $tier:ident, $lead:ident,
+         $scored_at:ident, $submission:expr) => {{
             let row: Option<EntryRow> = entries::table
                 .inner_join(teams::table)
+                .left_join(
+                    submission_evidence::table.on(submission_evidence::submission_id
+                        .nullable()
+                        .eq($submission)),
+                )
                 .filter(entries::phase_id.eq(phase_id))
                 .filter(entries::team_id.eq(team_id))
-                .select((
-                    entries::team_id,
-                    teams::name,
-                    entries::$score,
-                    entries::$key,
-                    entries::submission_count,
-                    entries::scored_at,
-                    entries::submission_id,
+                .select(board_columns!(
+                    $score, $key, $tie, $low, $high, $tier, $lead
                 ))
                 .first(connection)
                 .optional()?;
             match row {
                 None => None,
                 Some(row) => {
-                    let better: i64 = entries::table
-                        .filter(entries::phase_id.eq(phase_id))
-                        .filter(entries::$key.lt(row.3))
+                    let ranked = || {
+                        entries::table
+                            .filter(entries::phase_id.eq(phase_id))
+                            .filter(entries::is_baseline.eq(false))
+                    };
+                    let level = || entries::$key.eq(row.key);
+                    let better: i64 = ranked()
+                        .filter(
+                            entries::$key
+                                .lt(row.key)
+                                .or(level().and(entries::$tie.lt(row.tie.clone()))),
+                        )
                         .count()
                         .get_result(connection)?;
-                    let alike: i64 = entries::table
-                        .filter(entries::phase_id.eq(phase_id))
-                        .filter(entries::$key.eq(row.3))
+                    let alike: i64 = ranked()
+                        .filter(level().and(entries::$tie.eq(row.tie.clone())))
                         .count()
                         .get_result(connection)?;
                     Some((row, better, alike))
@@ -251,24 +430,11 @@ pub fn standing(
             }
         }};
     }
-    let found = match board {
-        Board::Public => find!(public_key, public_score),
-        Board::Private => find!(private_key, private_score),
-    };
-    Ok(found.map(
-        |((team_id, team, score, _, submission_count, scored_at, submission_id), better, alike)| {
-            Entry {
-                rank: better + 1,
-                tied: alike > 1,
-                team_id,
-                team,
-                score,
-                submission_count,
-                scored_at: scored_at.and_utc(),
-                submission_id,
-            }
-        },
-    ))
+    let found = on_board!(board, find);
+    Ok(found.map(|(row, better, alike)| {
+        let rank = (!row.is_baseline).then_some(better + 1);
+        row.into_entry(board, rank, alike > 1 && rank.is_some())
+    }))
 }
 
 /// A pair of scores that were found finite.
@@ -298,55 +464,6 @@ impl FiniteScores {
     }
 }
 
-/// Lets the best of a team's scored submissions stand for it, or nothing if none is scored any more: the
-/// one with the best public score, of equals the one that was scored first. Whatever was stored before is
-/// not asked, so a score that was taken back or became worse leaves no trace. Call it in the write
-/// transaction that stores the scores, with the team's row taken.
-pub(super) fn recompute_entry(
-    connection: &mut DatabaseConnection,
-    phase_id: i64,
-    team_id: i64,
-    direction: Direction,
-) -> Result<(), DatabaseError> {
-    // A zero is added so that zero has one sign and ties are ties.
-    let sign = match direction {
-        Direction::LowerIsBetter => "",
-        Direction::HigherIsBetter => "-",
-    };
-    let before: i64 = entries::table
-        .filter(entries::phase_id.eq(phase_id))
-        .filter(entries::team_id.eq(team_id))
-        .count()
-        .get_result(connection)?;
-    let stands = diesel::sql_query(format!(
-        "INSERT INTO entries (phase_id, team_id, submission_id, submission_count, scored_at, \
-                              public_score, public_key, private_score, private_key) \
-         SELECT phase_id, team_id, id, COUNT(*) OVER (), scored_at, \
-                public_score, 0.0 + ({sign}public_score), private_score, 0.0 + ({sign}private_score) \
-         FROM submissions \
-         WHERE phase_id = $1 AND team_id = $2 AND state = 'scored' \
-         ORDER BY 7, scored_at, id LIMIT 1 \
-         ON CONFLICT (phase_id, team_id) DO UPDATE SET \
-             submission_id = excluded.submission_id, submission_count = excluded.submission_count, \
-             scored_at = excluded.scored_at, public_score = excluded.public_score, \
-             public_key = excluded.public_key, private_score = excluded.private_score, \
-             private_key = excluded.private_key"
-    ))
-    .bind::<BigInt, _>(phase_id)
-    .bind::<BigInt, _>(team_id)
-    .execute(connection)?;
-    if stands == 0 {
-        diesel::delete(entries::table.find((phase_id, team_id))).execute(connection)?;
-    }
-    let change = i64::from(stands > 0) - before;
-    if change != 0 {
-        diesel::update(phases::table.find(phase_id))
-            .set(phases::entry_count.eq(phases::entry_count + change))
-            .execute(connection)?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -358,15 +475,23 @@ mod tests {
             position: 50,
             rank: 48,
             key: -0.123_456_789,
+            tie: String::new(),
             scored_at: DateTime::UNIX_EPOCH + TimeDelta::microseconds(1_234_567),
             team_id: 9,
         };
-        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        let tied = Cursor {
+            tie: "00000000000000ff".into(),
+            ..cursor.clone()
+        };
+        for cursor in [cursor, tied] {
+            assert_eq!(cursor.to_string().parse(), Ok(cursor));
+        }
         for damaged in [
             "",
             "1.1.zz.0.1",
             "1.1.7ff8000000000000.0.1",
             "1.1.0.0.1.1",
+            "1.1.0.0.1.00000000000000zz",
             "-1.1.0.0.1",
         ] {
             assert!(damaged.parse::<Cursor>().is_err(), "{damaged}");

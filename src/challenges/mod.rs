@@ -9,9 +9,12 @@
 //! May touch: `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
 //! [`submissions`].
 
+pub mod carry_over;
 pub mod challenge;
 pub mod dispatch;
 pub mod draft;
+mod entries;
+pub mod history;
 pub mod leaderboard;
 pub mod life;
 pub mod limits;
@@ -21,6 +24,10 @@ pub mod receipts;
 pub mod replay;
 mod reports;
 pub mod runs;
+pub mod selection;
+pub mod standing;
 pub mod starter_kit;
 pub mod submissions;
+pub mod tiers;
+pub mod upkeep;
 pub mod workload;

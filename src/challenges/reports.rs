@@ -3,9 +3,9 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use super::challenge::readable;
 use super::dispatch::RunError;
-use super::leaderboard::{self, FiniteScores};
+use super::entries;
+use super::leaderboard::FiniteScores;
 use super::receipts;
 use super::submissions::SubmissionState;
 use crate::platform::database::{DatabaseConnection, DatabaseError};
@@ -14,7 +14,6 @@ use crate::scoring::judge::{Judgement, Outcome};
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::queue::{self, Lease};
 use crate::scoring::receipt::ReceiptKey;
-use crate::scoring::rule::ScoringRule;
 use crate::scoring::verdict::Verdict;
 
 /// A run that ended, for the counters: they are told after the transaction, which may yet fail.
@@ -43,7 +42,6 @@ struct Reported {
     phase_id: i64,
     team_id: i64,
     kind: SubmissionKind,
-    metric: String,
     features_hidden: bool,
     state: SubmissionState,
     received_at: NaiveDateTime,
@@ -70,7 +68,6 @@ pub(super) fn store(
             submissions::phase_id,
             submissions::team_id,
             submissions::kind,
-            phases::metric,
             phases::features_hidden,
             submissions::state,
             submissions::received_at,
@@ -113,9 +110,7 @@ pub(super) fn store(
         }
     }
     if had_a_score || scores.is_some() {
-        let rule: ScoringRule = readable(before.metric.parse())?;
-        let (phase_id, team_id) = (before.phase_id, before.team_id);
-        leaderboard::recompute_entry(connection, phase_id, team_id, rule.direction())?;
+        entries::recompute_entry(connection, now, before.phase_id, before.team_id)?;
     }
     keep_account(connection, submission_id, judgement)?;
     let verdict = (finished.verdict, scores);

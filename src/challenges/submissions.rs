@@ -1,11 +1,12 @@
 //! What teams send. Accepting a submission is one transaction (law 1): membership, rules, deadline and
 //! limits are checked, and the submission and its queued run are written together, under a lock.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
-use super::challenge::{Challenge, ChallengeError, Phase, PhaseState, current_phase, find};
+use super::challenge::{Challenge, ChallengeError, Phase, PhaseState, Stage, current_phase, find};
+use super::draft::LatePolicy;
 use super::limits::{self, LimitReached, Used};
 use super::membership;
 use crate::accounts::permissions::Principal;
@@ -87,6 +88,18 @@ pub struct Submission {
     pub error_column: Option<String>,
     /// What its last run used, where something was run.
     pub usage: Option<Usage>,
+    /// Whether it came after the end and its grace: then it never ranks.
+    pub is_late: bool,
+    /// When its team took it back: then it never ranks either.
+    pub withdrawn_at: Option<DateTime<Utc>>,
+    /// Whether its team chose it for the private board.
+    pub is_selected: bool,
+    /// The submission of the phase before whose file it is.
+    pub carried_from: Option<i64>,
+    /// Its public score as the board shows it.
+    pub shown_score: Option<f64>,
+    /// When the organizer had reproduced its score.
+    pub verified_at: Option<DateTime<Utc>>,
 }
 
 /// Why a submission is not accepted. Nothing was stored.
@@ -107,6 +120,9 @@ pub enum SubmitError {
     /// It is a draft.
     #[error("This challenge is not published yet.")]
     NotPublished,
+    /// It is over and kept.
+    #[error("This challenge is archived; it takes no submissions any more.")]
+    Archived,
     /// No phase has begun.
     #[error("The phase {phase} opens at {at}.")]
     NotOpen {
@@ -165,6 +181,8 @@ pub struct Admission {
     pub team_id: i64,
     /// What the team has used before it.
     pub used: Used,
+    /// Whether it comes after the end: scored, never ranked.
+    pub is_late: bool,
 }
 
 impl Admission {
@@ -219,27 +237,13 @@ pub fn admission(
             current: challenge.rules_version,
         });
     }
-    if challenge.published_at.is_none() {
-        return Err(SubmitError::NotPublished);
+    match challenge.stage {
+        Stage::Draft | Stage::Review => return Err(SubmitError::NotPublished),
+        Stage::Archived => return Err(SubmitError::Archived),
+        Stage::Published => {}
     }
-    let phase = current_phase(&phases, now)
-        .cloned()
-        .ok_or(SubmitError::NotPublished)?;
-    match phase.state(now) {
-        PhaseState::Open => {}
-        PhaseState::Upcoming => {
-            return Err(SubmitError::NotOpen {
-                at: phase.starts_at,
-                phase: phase.name,
-            });
-        }
-        PhaseState::Closed => {
-            return Err(SubmitError::Closed {
-                at: phase.ends_at,
-                phase: phase.name,
-            });
-        }
-    }
+    let (phase, is_late) = receiving_phase(&phases, now)?;
+    let phase = phase.clone();
     let zone = challenge.time_zone;
     let used = used(connection, now, zone, phase.id, membership.team_id)?;
     limits::check(phase.limits, used, now, zone)?;
@@ -248,7 +252,33 @@ pub fn admission(
         phase,
         team_id: membership.team_id,
         used,
+        is_late,
     })
+}
+
+/// The phase that a submission is for, and whether it comes late for it: the open one; else the one that
+/// ended last, within its grace, or later where late ones are scored.
+fn receiving_phase(phases: &[Phase], now: DateTime<Utc>) -> Result<(&Phase, bool), SubmitError> {
+    let current = current_phase(phases, now).ok_or(SubmitError::NotPublished)?;
+    if current.state(now) == PhaseState::Open {
+        return Ok((current, false));
+    }
+    let ended = phases
+        .iter()
+        .rev()
+        .find(|phase| phase.state(now) == PhaseState::Closed);
+    match ended {
+        Some(ended) if !ended.is_over(now) => Ok((ended, false)),
+        Some(ended) if ended.late == LatePolicy::Unranked => Ok((ended, true)),
+        _ if current.state(now) == PhaseState::Upcoming => Err(SubmitError::NotOpen {
+            phase: current.name.clone(),
+            at: current.starts_at,
+        }),
+        _ => Err(SubmitError::Closed {
+            phase: current.name.clone(),
+            at: current.ends_at,
+        }),
+    }
 }
 
 /// What a team has used of a phase's limits.
@@ -332,6 +362,7 @@ pub fn accept(
             submissions::sha256.eq(&upload.stored.sha256),
             submissions::bytes.eq(upload.stored.bytes as i64), // limited to 1 GiB
             submissions::received_at.eq(now.naive_utc()),
+            submissions::late.eq(admission.is_late),
         ))
         .returning(submissions::id)
         .get_result(connection)?;
@@ -411,6 +442,12 @@ struct SubmissionRow {
     cpu_seconds: Option<f64>,
     wall_seconds: Option<f64>,
     peak_memory_bytes: Option<i64>,
+    late: bool,
+    withdrawn_at: Option<NaiveDateTime>,
+    selected: bool,
+    carried_from: Option<i64>,
+    shown_score: Option<f64>,
+    verified_at: Option<NaiveDateTime>,
 }
 
 impl From<SubmissionRow> for Submission {
@@ -444,6 +481,12 @@ impl From<SubmissionRow> for Submission {
                 }),
                 _ => None,
             },
+            is_late: row.late,
+            withdrawn_at: row.withdrawn_at.map(|time| time.and_utc()),
+            is_selected: row.selected,
+            carried_from: row.carried_from,
+            shown_score: row.shown_score,
+            verified_at: row.verified_at.map(|time| time.and_utc()),
         }
     }
 }
@@ -499,7 +542,7 @@ pub struct SubmissionDetail {
     pub challenge_title: String,
     /// How it is scored.
     pub metric: ScoringRule,
-    /// When its phase ends: from then on the private score is shown.
+    /// When its phase ends, grace included: from then on the private score is shown.
     pub phase_ends_at: DateTime<Utc>,
     /// What its run may use.
     pub run_limits: sandbox::Limits,
@@ -519,7 +562,7 @@ pub fn detail(
     type Row = (
         SubmissionRow,
         (String, String, i64, Option<Json<sandbox::Limits>>),
-        (String, NaiveDateTime, bool),
+        (String, NaiveDateTime, i32, bool),
     );
     let row: Option<Row> = submissions::table
         .inner_join(challenges::table)
@@ -533,7 +576,12 @@ pub fn detail(
                 challenges::owner_id,
                 challenges::run_limits,
             ),
-            (phases::metric, phases::ends_at, phases::features_hidden),
+            (
+                phases::metric,
+                phases::ends_at,
+                phases::grace_minutes,
+                phases::features_hidden,
+            ),
         ))
         .first(connection)
         .optional()?;
@@ -541,7 +589,7 @@ pub fn detail(
         return Ok(None);
     };
     let (challenge_slug, challenge_title, owner_id, run_limits) = challenge;
-    let (metric, ends_at, features_hidden) = phase;
+    let (metric, ends_at, grace_minutes, features_hidden) = phase;
     let is_manager = principal.may_manage(owner_id);
     if !is_manager {
         let membership = membership::of(connection, row.challenge_id, user.id)?;
@@ -563,7 +611,7 @@ pub fn detail(
         challenge_slug,
         challenge_title,
         metric,
-        phase_ends_at: ends_at.and_utc(),
+        phase_ends_at: ends_at.and_utc() + TimeDelta::minutes(grace_minutes.into()),
         run_limits: run_limits.map(|limits| limits.0).unwrap_or_default(),
         logs,
         features_hidden,

@@ -202,6 +202,7 @@ impl From<SubmitError> for Fault {
             SubmitError::NotPublished => forbidden("not_published"),
             SubmitError::NotOpen { .. } => forbidden("not_open"),
             SubmitError::Closed { .. } => forbidden("closed"),
+            SubmitError::Archived => forbidden("archived"),
             SubmitError::Limit(LimitReached::Today { .. } | LimitReached::Phase { .. }) => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "limit_reached", text)
             }

@@ -22,7 +22,10 @@ use crate::scoring::predictions::{FileFormat, PredictionFormat, read_predictions
 use crate::scoring::solution::Solution;
 
 /// How many models a board listens to: the best on the private split, one a team.
-pub const MODELS: i64 = 5;
+pub const MODELS: usize = 5;
+
+/// How far down the board they are looked for: baselines stand among them and are not listened to.
+const LOOKED_AT: i64 = 100;
 
 /// A driver as the models see them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -165,7 +168,7 @@ pub async fn publish(
         models: models
             .into_iter()
             .map(|model| BoardModel {
-                rank: model.entry.rank,
+                rank: model.rank,
                 team: model.entry.team,
                 private_score: model.entry.score,
             })
@@ -196,6 +199,7 @@ pub async fn publish(
 }
 
 struct Model {
+    rank: i64,
     entry: Entry,
     storage_key: String,
     format: FileFormat,
@@ -217,8 +221,13 @@ fn best_models(
     let phase = current_phase(&phases, now)
         .cloned()
         .ok_or(BoardError::NoModels)?;
-    let best = leaderboard::page(connection, phase.id, Board::Private, None, MODELS)?.entries;
-    let ids: Vec<i64> = best.iter().map(|entry| entry.submission_id).collect();
+    let top = leaderboard::page(connection, phase.id, Board::Private, None, LOOKED_AT)?.entries;
+    let best: Vec<_> = top
+        .into_iter()
+        .filter_map(|entry| Some((entry.rank?, entry)))
+        .take(MODELS)
+        .collect();
+    let ids: Vec<i64> = best.iter().map(|(_, entry)| entry.submission_id).collect();
     let files: Vec<(i64, String, Option<String>, String)> = submissions::table
         .filter(submissions::id.eq_any(ids))
         .select((
@@ -229,7 +238,7 @@ fn best_models(
         ))
         .load(connection)?;
     let mut models = Vec::with_capacity(best.len());
-    for entry in best {
+    for (rank, entry) in best {
         let file = files.iter().find(|file| file.0 == entry.submission_id);
         let Some((_, sent, predicted, format)) = file else {
             continue;
@@ -238,6 +247,7 @@ fn best_models(
             // What a model predicted, else the predictions that were sent.
             storage_key: predicted.as_ref().unwrap_or(sent).clone(),
             format: format.parse().map_err(unreadable)?,
+            rank,
             entry,
         });
     }

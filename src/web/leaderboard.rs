@@ -10,7 +10,7 @@ use super::challenges::{Choice, Head, choose_phase, direction, metric_name};
 use super::format;
 use super::page::{Page, get};
 use crate::accounts::permissions::Principal;
-use crate::challenges::challenge::{self, Phase, PhaseState};
+use crate::challenges::challenge::{self, Phase};
 use crate::challenges::leaderboard::{self, Board, Cursor, Entry};
 use crate::challenges::membership;
 use crate::http::fault::Fault;
@@ -34,7 +34,7 @@ struct BoardQuery {
 
 /// A team on the page.
 pub struct Row {
-    rank: i64,
+    rank: Option<i64>,
     tied: bool,
     you: bool,
     team: String,
@@ -79,7 +79,7 @@ fn rows(entries: Vec<Entry>, own_team: Option<i64>, slug: &str) -> Vec<Row> {
             Row {
                 you,
                 tone: match entry.rank {
-                    1 => "best",
+                    Some(1) => "best",
                     _ if you => "gain",
                     _ => "",
                 },
@@ -131,7 +131,7 @@ async fn leaderboard_page(
                 choose_phase(&challenge, &phases, asked_phase, now, "leaderboard")?;
             let may_manage = asker.may_manage(challenge.owner_id);
             let board = leaderboard::visible_board(phase, now, asked, may_manage);
-            let page = leaderboard::page(connection, phase.id, board, after, PER_PAGE)?;
+            let page = leaderboard::page(connection, phase.id, board, after.as_ref(), PER_PAGE)?;
             let team = match asker.user() {
                 Some(user) => membership::of(connection, challenge.id, user.id)?,
                 None => None,
@@ -144,7 +144,7 @@ async fn leaderboard_page(
         })
         .await?;
 
-    let is_over = phase.state(now) == PhaseState::Closed;
+    let is_over = phase.is_over(now);
     let own_team = own.as_ref().map(|entry| entry.team_id);
     let shown = page.entries.len();
     let mut entries = page.entries;
@@ -188,7 +188,7 @@ async fn leaderboard_page(
         direction: direction(&phase.metric),
         rows,
         own,
-        first: if after.is_some() {
+        first: if query.after.is_some() {
             here(board, "")
         } else {
             String::new()

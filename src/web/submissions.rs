@@ -194,7 +194,7 @@ struct StatusPart {
 }
 
 struct Place {
-    rank: i64,
+    rank: Option<i64>,
     is_tied: bool,
     /// Whether this submission is the one that counts.
     is_this: bool,
@@ -284,7 +284,7 @@ impl StatusPart {
             exact: exact(submission.public_score),
             tone: match &standing {
                 Some(entry) if entry.submission_id != submission.id => "",
-                Some(entry) if entry.rank == 1 => "best",
+                Some(entry) if entry.rank == Some(1) => "best",
                 Some(_) => "gain",
                 None => "",
             },

@@ -23,9 +23,9 @@ pub struct BoardQuery {
     #[param(value_type = Option<i32>, minimum = 1, maximum = 100, default = 20)]
     limit: Option<String>,
     /// The `next` of the page before.
-    // Position, rank, the bits of a finite key, microseconds, team: what `Cursor` reads.
+    // Position, rank, the bits of a finite key, microseconds, team, tie-breakers: what `Cursor` reads.
     #[param(
-        pattern = r"^[0-9]{1,18}\.[0-9]{1,18}\.([0-9a-f]{1,15}|[0-689a-e][0-9a-f]{15}|[7f][0-9a-e][0-9a-f]{14}|[7f]f[0-9a-e][0-9a-f]{13})\.-?[0-9]{1,17}\.[0-9]{1,18}$"
+        pattern = r"^[0-9]{1,18}\.[0-9]{1,18}\.([0-9a-f]{1,15}|[0-689a-e][0-9a-f]{15}|[7f][0-9a-e][0-9a-f]{14}|[7f]f[0-9a-e][0-9a-f]{13})\.-?[0-9]{1,17}\.[0-9]{1,18}(\.([0-9a-f]{16}){1,8})?$"
     )]
     after: Option<String>,
     /// Which split's scores. The private ones are shown when the phase is over; until then the public
@@ -60,10 +60,22 @@ pub struct Leaderboard {
 /// A team's standing.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LeaderboardEntry {
-    /// Ties share one: 1, 1, 3.
-    rank: i64,
+    /// Ties share one: 1, 1, 3. Null for the organizer's baselines.
+    rank: Option<i64>,
     team: String,
+    /// As the board shows it.
     score: f64,
+    /// The 95 % bootstrap interval of the score; null where the scoring program gives none.
+    #[schema(value_type = Option<Vec<f64>>)]
+    interval: Option<[f64; 2]>,
+    /// Entries of one tier cannot be told apart from its first (paired bootstrap); 1 is the best.
+    tier: Option<i32>,
+    /// How probable it is that the entry above is truly better.
+    entry_above_is_better: Option<f64>,
+    /// The scores by the phase's other metrics, in their order.
+    secondary: Vec<f64>,
+    /// Whether the organizer has reproduced it.
+    verified: bool,
     /// How many of its submissions were scored.
     submissions: i64,
     /// When the one that counts was.
@@ -76,6 +88,11 @@ impl From<Entry> for LeaderboardEntry {
             rank: entry.rank,
             team: entry.team,
             score: entry.score,
+            interval: entry.interval.map(|(low, high)| [low, high]),
+            tier: entry.tier,
+            entry_above_is_better: entry.lead,
+            secondary: entry.secondary,
+            verified: entry.is_verified,
             submissions: entry.submission_count,
             scored_at: entry.scored_at,
         }
@@ -107,7 +124,7 @@ pub async fn page(
         let asked = parameter::<Board>("board", query.board.as_deref())?;
         let may_manage = principal.may_manage(challenge.owner_id);
         let board = leaderboard::visible_board(phase, now, asked, may_manage);
-        let page = leaderboard::page(connection, phase.id, board, after, limit)?;
+        let page = leaderboard::page(connection, phase.id, board, after.as_ref(), limit)?;
         let place = match principal.user() {
             Some(user) => membership::of(connection, challenge.id, user.id)?,
             None => None,

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{FileFormat, PredictionFormat, Predictions, PredictionsError, read_predictions};
@@ -11,7 +11,7 @@ use crate::scoring::metrics::{Metric, MetricError, Sample};
 use crate::scoring::solution::{Solution, SolutionError, SolutionFormat, Split};
 
 /// What predictions are worth on either split.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Shown while the phase runs.
     pub public: f64,

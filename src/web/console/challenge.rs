@@ -71,7 +71,7 @@ impl SubmissionLine {
 }
 
 struct EntryLine {
-    rank: i64,
+    rank: Option<i64>,
     team: String,
     submission_id: i64,
     score: String,

@@ -1,0 +1,200 @@
+//! Tiers: which entries of a board cannot be told apart, and how probable it is that the one above is truly
+//! better. They depend on all of a board, so they are made beside the transaction that stores a score, and
+//! the board shows those that it has meanwhile.
+
+use diesel::prelude::*;
+
+use super::challenge::readable;
+use super::leaderboard::Board;
+use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
+use crate::platform::schema::{entries, phases, submission_evidence};
+use crate::scoring::intervals::{self, Replicates};
+use crate::scoring::metrics::Direction;
+use crate::scoring::rule::ScoringRule;
+
+/// An entry opens a tier when the first of the tier before is better with at least this probability.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// Entries whose replicates are in memory at once.
+const AT_ONCE: i64 = 500;
+
+/// Makes the tiers of phases whose boards have changed; for how many.
+///
+/// # Errors
+/// The database could not be asked; the phases are then looked at again.
+pub async fn refresh(database: &Database) -> Result<usize, DatabaseError> {
+    let stale: Vec<(i64, String)> = database
+        .read(|connection| {
+            Ok::<_, DatabaseError>(
+                phases::table
+                    .filter(phases::standings_stale)
+                    .order(phases::id)
+                    .limit(50)
+                    .select((phases::id, phases::metric))
+                    .load(connection)?,
+            )
+        })
+        .await?;
+    let count = stale.len();
+    for (phase_id, metric) in stale {
+        let direction = readable(metric.parse::<ScoringRule>())?.direction();
+        database
+            .write(move |connection| {
+                // Before the look: what changes meanwhile makes it stale again.
+                diesel::update(phases::table.find(phase_id))
+                    .set(phases::standings_stale.eq(false))
+                    .execute(connection)?;
+                for board in [Board::Public, Board::Private] {
+                    refresh_board(connection, phase_id, board, direction)?;
+                }
+                Ok::<_, DatabaseError>(())
+            })
+            .await?;
+    }
+    Ok(count)
+}
+
+/// An entry as the board has it, with the tier and the lead that were stored.
+#[derive(Queryable)]
+struct Ranked {
+    team_id: i64,
+    tier: Option<i32>,
+    lead: Option<f64>,
+    replicates: Option<String>,
+}
+
+/// Goes down the board, remembering the first of the tier and the entry above alone.
+struct Descent {
+    direction: Direction,
+    tier: i32,
+    first: Option<Vec<f32>>,
+    above: Option<Vec<f32>>,
+}
+
+impl Descent {
+    fn next(&mut self, replicates: Option<Vec<f32>>) -> (i32, Option<f64>) {
+        let better = |one: &Option<Vec<f32>>| {
+            let (one, this) = (one.as_ref()?, replicates.as_ref()?);
+            Some(intervals::probability_better(one, this, self.direction))
+        };
+        let lead = better(&self.above);
+        // Where nothing is known of an entry it is told apart from nobody.
+        if self.tier == 0 || better(&self.first).is_some_and(|sure| sure >= CONFIDENCE) {
+            self.tier += 1;
+            self.first.clone_from(&replicates);
+        }
+        self.above = replicates;
+        (self.tier, lead)
+    }
+}
+
+fn refresh_board(
+    connection: &mut DatabaseConnection,
+    phase_id: i64,
+    board: Board,
+    direction: Direction,
+) -> Result<(), DatabaseError> {
+    let mut descent = Descent {
+        direction,
+        tier: 0,
+        first: None,
+        above: None,
+    };
+    let mut offset = 0;
+    loop {
+        macro_rules! rows {
+            ($key:ident, $tie:ident, $at:ident, $tier:ident, $lead:ident, $submission:expr) => {
+                entries::table
+                    .left_join(
+                        submission_evidence::table
+                            .on(submission_evidence::submission_id.nullable().eq($submission)),
+                    )
+                    .filter(entries::phase_id.eq(phase_id))
+                    .order((entries::$key, entries::$tie, entries::$at, entries::team_id))
+                    .offset(offset)
+                    .limit(AT_ONCE)
+                    .select((
+                        entries::team_id,
+                        entries::$tier,
+                        entries::$lead,
+                        submission_evidence::replicates.nullable(),
+                    ))
+                    .load::<Ranked>(connection)?
+            };
+        }
+        let rows = match board {
+            Board::Public => rows!(
+                public_key,
+                public_tie,
+                scored_at,
+                public_tier,
+                public_lead,
+                entries::submission_id.nullable()
+            ),
+            Board::Private => rows!(
+                private_key,
+                private_tie,
+                private_scored_at,
+                private_tier,
+                private_lead,
+                entries::private_submission_id
+            ),
+        };
+        let count = rows.len() as i64; // at most AT_ONCE
+        for row in rows {
+            let replicates = match row.replicates {
+                None => None,
+                Some(text) => {
+                    let both = readable(Replicates::from_text(&text))?;
+                    Some(match board {
+                        Board::Public => both.public,
+                        Board::Private => both.private,
+                    })
+                }
+            };
+            let (tier, lead) = descent.next(replicates);
+            if (row.tier, row.lead) == (Some(tier), lead) {
+                continue;
+            }
+            let entry = entries::table.find((phase_id, row.team_id));
+            match board {
+                Board::Public => diesel::update(entry)
+                    .set((entries::public_tier.eq(tier), entries::public_lead.eq(lead)))
+                    .execute(connection)?,
+                Board::Private => diesel::update(entry)
+                    .set((
+                        entries::private_tier.eq(tier),
+                        entries::private_lead.eq(lead),
+                    ))
+                    .execute(connection)?,
+            };
+        }
+        if count < AT_ONCE {
+            return Ok(());
+        }
+        offset += AT_ONCE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_ends_where_its_first_is_surely_better() {
+        let mut descent = Descent {
+            direction: Direction::LowerIsBetter,
+            tier: 0,
+            first: None,
+            above: None,
+        };
+        // Two that cross each other in half of the resamples, one that is worse in all of them.
+        let first = vec![1.0, 3.0, 1.0, 3.0];
+        let like_it = vec![2.0, 2.0, 2.0, 2.0];
+        let worse = vec![9.0, 9.0, 9.0, 9.0];
+        assert_eq!(descent.next(Some(first)), (1, None));
+        assert_eq!(descent.next(Some(like_it)), (1, Some(0.5)));
+        assert_eq!(descent.next(Some(worse)), (2, Some(1.0)));
+        assert_eq!(descent.next(None), (2, None));
+    }
+}
