@@ -368,6 +368,7 @@ pub(super) fn assignment_of(
             limits: row.limits.map(|limits| limits.0).unwrap_or_default(),
             features_format: features_format.transpose()?,
             onnx: row.onnx.map(|contract| contract.0),
+            secondary: Vec::new(),
         },
         solution_sha256: row.solution_sha256,
         solution: row.solution.0,

@@ -458,7 +458,7 @@ mod tests {
     #[test]
     fn predictions_without_errors_of_their_own_have_no_fingerprint() {
         let truth = noise(1);
-        assert_eq!(of(&truth, &[truth.clone()]), None);
+        assert_eq!(of(&truth, std::slice::from_ref(&truth)), None);
         assert_eq!(
             of(&truth, &[truth.iter().map(|value| value.exp()).collect()]),
             None

@@ -3,6 +3,7 @@
 //! (law 5), and a scoring program never meets that code: it gets predictions that were read and
 //! written anew.
 
+use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,12 +12,13 @@ use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
+use super::evidence::{Evidence, SecondaryError, secondary_scores};
 use super::intake::{self, ArchiveLimits};
 use super::kind::SubmissionKind;
 use super::predictions::{
-    FileFormat, PredictionFormat, Predictions, read_predictions, score, write_predictions,
+    FileFormat, PredictionFormat, Predictions, Scores, read_predictions, score, write_predictions,
 };
-use super::rule::{ProgramScore, ScoringRule};
+use super::rule::ScoringRule;
 use super::runtimes::{self, Context, OnnxContract, Runtimes};
 use super::sandbox::{
     CgroupMode, Finished, Limits, Payload, Preforked, Refusal, Sandbox, SandboxSettings, Usage,
@@ -45,6 +47,10 @@ pub struct Task {
     /// The inputs and outputs of an ONNX model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub onnx: Option<OnnxContract>,
+    /// By what else predictions are scored, for tie-breakers and for information.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>, example = json!(["mae", "r2"]))]
+    pub secondary: Vec<ScoringRule>,
 }
 
 /// A run's files, on this machine.
@@ -132,6 +138,9 @@ pub struct Judgement {
     pub runtime: Option<String>,
     /// The version of Paddock that judged.
     pub scorer: String,
+    /// How certain the score is, and what else is known of the predictions, where they were scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 impl From<Outcome> for Judgement {
@@ -142,6 +151,7 @@ impl From<Outcome> for Judgement {
             logs: None,
             runtime: None,
             scorer: env!("CARGO_PKG_VERSION").to_owned(),
+            evidence: None,
         }
     }
 }
@@ -271,21 +281,23 @@ impl Judge {
             let has_output = finished.output;
             ran = Some(finished);
             if verdict != Verdict::Ok {
-                return Ok(self.judgement(Outcome::failed(verdict, reason), ran));
+                return Ok(self.judgement(Outcome::failed(verdict, reason).into(), ran));
             }
             if !has_output {
                 let reason = "It ended without writing any predictions.";
-                return Ok(self.judgement(Outcome::failed(Verdict::Invalid, reason), ran));
+                let invalid = Outcome::failed(Verdict::Invalid, reason);
+                return Ok(self.judgement(invalid.into(), ran));
             }
             predictions
         } else {
             files.submission
         };
-        let outcome = self.compare(task, files, solution, solution_format, written, cancelled)?;
-        Ok(self.judgement(outcome, ran))
+        let compared = self.compare(task, files, solution, solution_format, written, cancelled)?;
+        Ok(self.judgement(compared, ran))
     }
 
-    fn judgement(&self, outcome: Outcome, ran: Option<Finished>) -> Judgement {
+    /// A judgement with what is known of the run.
+    fn judgement(&self, judgement: Judgement, ran: Option<Finished>) -> Judgement {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Judgement {
             runtime: ran
@@ -296,7 +308,7 @@ impl Judge {
                 stderr: text(&finished.stderr),
             }),
             usage: ran.map(|finished| finished.usage),
-            ..outcome.into()
+            ..judgement
         }
     }
 
@@ -388,38 +400,33 @@ impl Judge {
         solution_format: &SolutionFormat,
         written: &Path,
         cancelled: &AtomicBool,
-    ) -> Result<Outcome, CannotJudge> {
+    ) -> Result<Judgement, CannotJudge> {
         let file = File::open(written)?;
         let format = &task.prediction_format;
         let predictions = match read_predictions(file, task.file_format, format, solution) {
             Ok(predictions) => predictions,
             Err(error) => {
-                return Ok(Outcome::Failed {
+                return Ok(Judgement::from(Outcome::Failed {
                     verdict: Verdict::Invalid,
                     reason: error.to_string(),
                     line: error.line().map(|line| line as u64),
                     column: error.column().map(str::to_owned),
-                });
+                }));
             }
         };
-        match &task.metric {
-            ScoringRule::Metric(metric) => Ok(match score(solution, &predictions, metric) {
-                Ok(scores) => Outcome::Scored {
-                    public: scores.public,
-                    private: scores.private,
-                },
-                // What is wrong with the truth may tell of the truth: it is for the organizer's log alone.
-                Err(error) if error.is_in_the_truth() => Outcome::failed(
-                    Verdict::PlatformFault,
-                    "The challenge's solution does not suit its metric; the organizer has to mend it.",
-                ),
-                Err(error) => Outcome::failed(Verdict::Invalid, error.to_string()),
-            }),
+        let mut written_by_program = None;
+        let scores = match &task.metric {
+            ScoringRule::Metric(metric) => match score(solution, &predictions, metric) {
+                Ok(scores) => scores,
+                Err(error) if error.is_in_the_truth() => return Ok(unsuited().into()),
+                Err(error) => {
+                    return Ok(Outcome::failed(Verdict::Invalid, error.to_string()).into());
+                }
+            },
             ScoringRule::Program(wanted) => {
                 let on = |split| {
                     self.score_by_program(
                         task,
-                        wanted,
                         files,
                         solution,
                         solution_format,
@@ -429,18 +436,49 @@ impl Judge {
                     )
                 };
                 let public = match on(Split::Public)? {
-                    Ok(score) => score,
-                    Err(outcome) => return Ok(outcome),
+                    Ok(scores) => scores,
+                    Err(outcome) => return Ok(outcome.into()),
                 };
-                Ok(match on(Split::Private)? {
-                    Ok(private) => Outcome::Scored { public, private },
-                    Err(outcome) => outcome,
-                })
+                let private = match on(Split::Private)? {
+                    Ok(scores) => scores,
+                    Err(outcome) => return Ok(outcome.into()),
+                };
+                let by_program = written_by_program.insert((public, private));
+                match on_both(by_program, wanted.key()) {
+                    Some(scores) => scores,
+                    None => {
+                        let problem = format!("it wrote no score `{}`", wanted.key());
+                        return Ok(faulty_program(&problem).into());
+                    }
+                }
             }
-        }
+        };
+        let by_program =
+            |key: &str| (written_by_program.as_ref()).and_then(|written| on_both(written, key));
+        let secondary = match secondary_scores(&task.secondary, solution, &predictions, by_program)
+        {
+            Ok(secondary) => secondary,
+            Err(error @ SecondaryError::NotWritten(_)) => {
+                return Ok(faulty_program(&error.to_string()).into());
+            }
+            Err(error) if error.is_organizers() => return Ok(unsuited().into()),
+            Err(error) => {
+                return Ok(Outcome::failed(Verdict::Invalid, error.to_string()).into());
+            }
+        };
+        let metric = task.metric.metric();
+        let evidence = Evidence::new(solution, &predictions, format, metric, secondary);
+        let scored = Outcome::Scored {
+            public: scores.public,
+            private: scores.private,
+        };
+        Ok(Judgement {
+            evidence: Some(evidence),
+            ..scored.into()
+        })
     }
 
-    /// Runs the organizer's scoring program on the rows of one split.
+    /// Runs the organizer's scoring program on the rows of one split: the scores that it writes, by name.
     #[expect(
         clippy::too_many_arguments,
         reason = "one private step of a judgement, called from one place"
@@ -448,25 +486,17 @@ impl Judge {
     fn score_by_program(
         &self,
         task: &Task,
-        wanted: &ProgramScore,
         files: Files<'_>,
         solution: &Solution,
         solution_format: &SolutionFormat,
         predictions: &Predictions,
         split: Split,
         cancelled: &AtomicBool,
-    ) -> Result<Result<f64, Outcome>, CannotJudge> {
+    ) -> Result<Result<BTreeMap<String, f64>, Outcome>, CannotJudge> {
         let archive = files
             .program
             .ok_or(CannotJudge::Missing("scoring program"))?;
-        let faulty = |problem: String| {
-            tracing::error!(problem, "a scoring program failed");
-            // What it says may tell of the truth.
-            Ok(Err(Outcome::failed(
-                Verdict::PlatformFault,
-                "The organizer's scoring program failed on these predictions; the organizer has to mend it.",
-            )))
-        };
+        let faulty = |problem: String| Ok(Err(faulty_program(&problem)));
         let folder = tempfile::tempdir_in(&self.scratch)?;
         let [program, reference, results] =
             ["program", "ref", "res"].map(|name| folder.path().join(name));
@@ -512,15 +542,39 @@ impl Judge {
                 finished.verdict, finished.reason
             ));
         }
-        let scores = match runtimes::read_scores(File::open(&scores)?) {
-            Ok(scores) => scores,
-            Err(error) => return faulty(error.to_string()),
-        };
-        match scores.get(wanted.key()) {
-            Some(score) => Ok(Ok(*score)),
-            None => faulty(format!("it wrote no score `{}`", wanted.key())),
+        match runtimes::read_scores(File::open(&scores)?) {
+            Ok(scores) => Ok(Ok(scores)),
+            Err(error) => faulty(error.to_string()),
         }
     }
+}
+
+/// The score of a name that a program wrote on both splits.
+fn on_both(
+    (public, private): &(BTreeMap<String, f64>, BTreeMap<String, f64>),
+    key: &str,
+) -> Option<Scores> {
+    Some(Scores {
+        public: *public.get(key)?,
+        private: *private.get(key)?,
+    })
+}
+
+/// What is wrong with the truth may tell of the truth: it is for the organizer's log alone.
+fn unsuited() -> Outcome {
+    Outcome::failed(
+        Verdict::PlatformFault,
+        "The challenge's solution does not suit its metric; the organizer has to mend it.",
+    )
+}
+
+/// What a scoring program says may tell of the truth as well.
+fn faulty_program(problem: &str) -> Outcome {
+    tracing::error!(problem, "a scoring program failed");
+    Outcome::failed(
+        Verdict::PlatformFault,
+        "The organizer's scoring program failed on these predictions; the organizer has to mend it.",
+    )
 }
 
 /// Lets the sandbox's own user read what is mounted for it. The folder around keeps others out.

@@ -5,13 +5,14 @@
 //! runs it; [`judge`] puts all of that together. The [`queue`] leases runs and the [`worker`] carries
 //! them out, in the server's process or on another machine ([`remote`]). A [`receipt`] lets anyone
 //! check later how a score came about. How far scores can be trusted and told apart say [`intervals`],
-//! [`ladder`], [`fingerprint`] and [`tie_break`].
+//! [`ladder`], [`fingerprint`] and [`tie_break`]; [`evidence`] is what of that a judgement brings along.
 //!
 //! May touch: `platform`. `metrics`, `predictions`, `solution`, `features`, `intake`, `intervals`, `ladder`,
-//! `fingerprint`, `tie_break`, `receipt` and `csv_rows` are pure: no database, no HTTP; the sandbox knows the kernel and nothing of challenges.
+//! `fingerprint`, `tie_break`, `evidence`, `receipt` and `csv_rows` are pure: no database, no HTTP; the sandbox knows the kernel and nothing of challenges.
 //! Start reading at [`judge`].
 
 pub mod csv_rows;
+pub mod evidence;
 pub mod explanation;
 pub mod features;
 pub mod fingerprint;

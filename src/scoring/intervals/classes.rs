@@ -43,6 +43,7 @@ impl Counts {
     }
 
     /// The statistic of all rows.
+    #[cfg(test)]
     pub fn of_all(&self, value: impl Fn(&[ClassCount]) -> f64) -> f64 {
         let mut classes = vec![ClassCount::default(); self.classes];
         for bucket in &self.of_buckets {

@@ -269,6 +269,7 @@ pub(super) fn sums(sample: &Sample, metric: &Metric, units: &Units) -> Option<Su
     let as_it_is = |mean: f64| mean;
     Some(match *metric {
         Metric::Rmse => mean(&|row| error(row).powi(2), f64::sqrt),
+        Metric::Brier => mean(&|row| error(row).powi(2), as_it_is),
         Metric::Mae => mean(&|row| error(row).abs(), as_it_is),
         Metric::Rmsle => mean(&|row| score_of_row(sample, metric, row).powi(2), f64::sqrt),
         Metric::Accuracy | Metric::F1Micro => {
@@ -278,7 +279,6 @@ pub(super) fn sums(sample: &Sample, metric: &Metric, units: &Units) -> Option<Su
         Metric::Mape
         | Metric::LogLoss
         | Metric::MulticlassLogLoss
-        | Metric::Brier
         | Metric::Pinball(_)
         | Metric::Crps => mean(&|row| score_of_row(sample, metric, row), as_it_is),
         Metric::R2 => {

@@ -123,7 +123,7 @@ impl Buckets {
         if self.count == self.units {
             return unit;
         }
-        ((scramble(SEED ^ unit as u64) >> 32) * self.count as u64 >> 32) as usize
+        (((scramble(SEED ^ unit as u64) >> 32) * self.count as u64) >> 32) as usize
     }
 }
 
@@ -138,7 +138,7 @@ pub fn for_each_resample(
     let mut drawn = vec![0; buckets];
     for resample in 0..resamples as u64 {
         drawn.fill(0);
-        let mut random = SplitMix64::of_stream(stream << 32 | resample);
+        let mut random = SplitMix64::of_stream((stream << 32) | resample);
         for _ in 0..buckets {
             drawn[random.below(buckets)] += 1;
         }

@@ -9,8 +9,10 @@ pub struct Sums {
     /// `width` sums for each bucket.
     of_buckets: Vec<f64>,
     /// The statistic, given the sums; NaN or infinite where it has no value.
-    value: Box<dyn Fn(&[f64]) -> f64>,
+    value: Value,
 }
+
+type Value = Box<dyn Fn(&[f64]) -> f64>;
 
 impl Sums {
     /// Adds up `terms` of each row, the sums of a row being of fixed `WIDTH`.
@@ -53,6 +55,7 @@ impl Sums {
     }
 
     /// The statistic of all rows.
+    #[cfg(test)]
     pub fn of_all(&self) -> f64 {
         let mut sums = vec![0.0; self.width];
         for bucket in self.of_buckets.chunks_exact(self.width) {

@@ -11,7 +11,7 @@ use crate::scoring::metrics::{Metric, MetricError, Sample};
 use crate::scoring::solution::{Solution, SolutionError, SolutionFormat, Split};
 
 /// What predictions are worth on either split.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Scores {
     /// Shown while the phase runs.
     pub public: f64,
