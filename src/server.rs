@@ -14,6 +14,7 @@ use tracing_actix_web::TracingLogger;
 
 use crate::accounts::sessions::DatabaseSessions;
 use crate::challenges::dispatch::LocalWorker;
+use crate::challenges::upkeep::upkeep;
 use crate::http::guard::{guard, secure};
 use crate::http::measure::{keep_up, measure};
 use crate::http::state::State;
@@ -39,6 +40,7 @@ pub async fn serve(
         tokio::spawn(keep_up(recorded, stop.clone()));
     }
     tokio::spawn(sweep(state.clone(), stop.clone()));
+    tokio::spawn(keep(state.clone(), stop.clone()));
     let key = Key::try_from(state.config.session_key()?.as_slice())?;
     let over_https = state.config.public_url().starts_with("https://");
     let session_days = i64::from(state.config.session_days);
@@ -99,6 +101,22 @@ async fn sweep(state: State, stop: CancellationToken) {
             Ok(0) => {}
             Ok(drafts) => tracing::info!(drafts, "deleted drafts that nobody came back for"),
             Err(error) => tracing::warn!(%error, "drafts could not be swept"),
+        }
+    }
+}
+
+/// Does what is due because time passes or a board changed: every other second.
+async fn keep(state: State, stop: CancellationToken) {
+    let mut round = tokio::time::interval(std::time::Duration::from_secs(2));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = round.tick() => {}
+        }
+        match upkeep(&state.database, &state.clock).await {
+            Ok(true) => state.dispatch.arrivals.notify_waiters(),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the boards could not be looked after"),
         }
     }
 }

@@ -51,6 +51,21 @@ pub fn carry_over_due(
     Ok(carried)
 }
 
+/// Whether a phase has begun whose submissions were not taken over yet: a look that takes no lock.
+pub fn is_any_due(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+) -> Result<bool, DatabaseError> {
+    let due: Option<i64> = phases::table
+        .filter(phases::carry_over.ne(CarryOver::None))
+        .filter(phases::carried_at.is_null())
+        .filter(phases::starts_at.le(now.naive_utc()))
+        .select(phases::id)
+        .first(connection)
+        .optional()?;
+    Ok(due.is_some())
+}
+
 fn carry_over(
     connection: &mut DatabaseConnection,
     now: DateTime<Utc>,

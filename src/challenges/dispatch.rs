@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::io::ReaderStream;
 
 use super::challenge::{features_area, readable};
+use super::draft::SecondaryMetric;
 use super::reports;
 use super::submissions::SubmissionState;
 use crate::platform::clock::Clock;
@@ -300,6 +301,7 @@ struct AssignmentRow {
     kind: SubmissionKind,
     format: String,
     metric: String,
+    secondary: Json<Vec<SecondaryMetric>>,
     solution: Json<SolutionSpec>,
     solution_sha256: String,
     features_sha256: Option<String>,
@@ -346,6 +348,7 @@ pub(super) fn assignment_of(
             submissions::kind,
             submissions::format,
             phases::metric,
+            phases::secondary_metrics,
             phases::solution_format,
             phases::solution_sha256,
             phases::features_sha256,
@@ -368,7 +371,12 @@ pub(super) fn assignment_of(
             limits: row.limits.map(|limits| limits.0).unwrap_or_default(),
             features_format: features_format.transpose()?,
             onnx: row.onnx.map(|contract| contract.0),
-            secondary: Vec::new(),
+            secondary: row
+                .secondary
+                .0
+                .into_iter()
+                .map(|other| other.metric)
+                .collect(),
         },
         solution_sha256: row.solution_sha256,
         solution: row.solution.0,

@@ -14,6 +14,7 @@ pub mod challenge;
 pub mod dispatch;
 pub mod draft;
 mod entries;
+pub mod flags;
 pub mod history;
 pub mod leaderboard;
 pub mod life;

@@ -5,11 +5,15 @@ use diesel::prelude::*;
 
 use super::dispatch::RunError;
 use super::entries;
+use super::flags::{Suspect, flag_near_identical};
 use super::leaderboard::FiniteScores;
 use super::receipts;
 use super::submissions::SubmissionState;
+use crate::platform::column_types::json_text;
 use crate::platform::database::{DatabaseConnection, DatabaseError};
-use crate::platform::schema::{phases, run_logs, submissions, teams};
+use crate::platform::schema::{phases, run_logs, submission_evidence, submissions, teams};
+use crate::scoring::evidence::Evidence;
+use crate::scoring::intervals::Replicates;
 use crate::scoring::judge::{Judgement, Outcome};
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::queue::{self, Lease};
@@ -39,6 +43,7 @@ const WITHHELD: &str = "The features of this phase are hidden, so what your code
 
 #[derive(Queryable)]
 struct Reported {
+    challenge_id: i64,
     phase_id: i64,
     team_id: i64,
     kind: SubmissionKind,
@@ -65,6 +70,7 @@ pub(super) fn store(
         .inner_join(phases::table)
         .filter(submissions::id.eq(submission_id))
         .select((
+            submissions::challenge_id,
             submissions::phase_id,
             submissions::team_id,
             submissions::kind,
@@ -109,8 +115,24 @@ pub(super) fn store(
                 .execute(connection)?;
         }
     }
+    if let (Some(_), Some(evidence)) = (scores, &judgement.evidence) {
+        keep_evidence(connection, submission_id, evidence)?;
+    }
     if had_a_score || scores.is_some() {
         entries::recompute_entry(connection, now, before.phase_id, before.team_id)?;
+    }
+    let fingerprint = judgement.evidence.as_ref();
+    if let (Some(_), Some(fingerprint)) = (
+        scores,
+        fingerprint.and_then(|evidence| evidence.fingerprint.as_ref()),
+    ) {
+        let suspect = Suspect {
+            challenge_id: before.challenge_id,
+            phase_id: before.phase_id,
+            team_id: before.team_id,
+            submission_id,
+        };
+        flag_near_identical(connection, now, suspect, fingerprint)?;
     }
     keep_account(connection, submission_id, judgement)?;
     let verdict = (finished.verdict, scores);
@@ -134,6 +156,26 @@ fn finite(outcome: &Outcome) -> Outcome {
         }
         outcome => outcome.clone(),
     }
+}
+
+/// Keeps what a score says beside its value.
+fn keep_evidence(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+    evidence: &Evidence,
+) -> Result<(), DatabaseError> {
+    diesel::delete(submission_evidence::table.find(submission_id)).execute(connection)?;
+    let replicates = evidence.replicates.as_ref().map(Replicates::to_text);
+    let fingerprint = evidence.fingerprint.as_ref().map(ToString::to_string);
+    diesel::insert_into(submission_evidence::table)
+        .values((
+            submission_evidence::submission_id.eq(submission_id),
+            submission_evidence::replicates.eq(replicates),
+            submission_evidence::fingerprint.eq(fingerprint),
+            submission_evidence::secondary.eq(json_text(&evidence.secondary)?),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 /// Keeps what a run used and printed. Who may see the logs, the submission's page decides.

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use super::challenge::{Challenge, ChallengeError, Phase, PhaseState, Stage, current_phase, find};
 use super::draft::LatePolicy;
+use super::flags::{Suspect, flag_same_file};
 use super::limits::{self, LimitReached, Used};
 use super::membership;
 use crate::accounts::permissions::Principal;
@@ -366,12 +367,15 @@ pub fn accept(
         ))
         .returning(submissions::id)
         .get_result(connection)?;
-    queue::enqueue(
-        connection,
+    let suspect = Suspect {
+        challenge_id: admission.challenge.id,
+        phase_id: admission.phase.id,
+        team_id: admission.team_id,
         submission_id,
-        admission.demand(upload.kind),
-        now,
-    )?;
+    };
+    flag_same_file(connection, now, suspect, &upload.stored.sha256)?;
+    let demand = admission.demand(upload.kind);
+    queue::enqueue(connection, submission_id, demand, now)?;
     Ok(submission_id)
 }
 

@@ -8,11 +8,11 @@ use super::challenge::readable;
 use super::leaderboard::Board;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
 use crate::platform::schema::{entries, phases, submission_evidence};
-use crate::scoring::intervals::{self, Replicates};
+use crate::scoring::intervals::{self, Replicates, Tiers};
 use crate::scoring::metrics::Direction;
 use crate::scoring::rule::ScoringRule;
 
-/// An entry opens a tier when the first of the tier before is better with at least this probability.
+/// An entry opens a tier when the leader of the tier before is better with at least this probability.
 pub const CONFIDENCE: f64 = 0.95;
 
 /// Entries whose replicates are in memory at once.
@@ -63,28 +63,30 @@ struct Ranked {
     replicates: Option<String>,
 }
 
-/// Goes down the board, remembering the first of the tier and the entry above alone.
+/// Goes down the board, remembering the tier's leader and the entry above alone.
 struct Descent {
     direction: Direction,
-    tier: i32,
-    first: Option<Vec<f32>>,
+    tiers: Tiers,
     above: Option<Vec<f32>>,
 }
 
 impl Descent {
-    fn next(&mut self, replicates: Option<Vec<f32>>) -> (i32, Option<f64>) {
-        let better = |one: &Option<Vec<f32>>| {
-            let (one, this) = (one.as_ref()?, replicates.as_ref()?);
-            Some(intervals::probability_better(one, this, self.direction))
-        };
-        let lead = better(&self.above);
-        // Where nothing is known of an entry it is told apart from nobody.
-        if self.tier == 0 || better(&self.first).is_some_and(|sure| sure >= CONFIDENCE) {
-            self.tier += 1;
-            self.first.clone_from(&replicates);
+    fn new(direction: Direction) -> Self {
+        Self {
+            direction,
+            tiers: Tiers::new(direction, CONFIDENCE),
+            above: None,
         }
+    }
+
+    /// The tier of the next entry, and how probable it is that the one above is truly better.
+    fn next(&mut self, replicates: Option<Vec<f32>>) -> (i32, Option<f64>) {
+        let pair = self.above.as_deref().zip(replicates.as_deref());
+        let lead =
+            pair.map(|(above, this)| intervals::probability_better(above, this, self.direction));
+        let tier = self.tiers.next(replicates.as_deref());
         self.above = replicates;
-        (self.tier, lead)
+        (tier, lead)
     }
 }
 
@@ -94,20 +96,16 @@ fn refresh_board(
     board: Board,
     direction: Direction,
 ) -> Result<(), DatabaseError> {
-    let mut descent = Descent {
-        direction,
-        tier: 0,
-        first: None,
-        above: None,
-    };
+    let mut descent = Descent::new(direction);
     let mut offset = 0;
     loop {
         macro_rules! rows {
             ($key:ident, $tie:ident, $at:ident, $tier:ident, $lead:ident, $submission:expr) => {
                 entries::table
                     .left_join(
-                        submission_evidence::table
-                            .on(submission_evidence::submission_id.nullable().eq($submission)),
+                        submission_evidence::table.on(submission_evidence::submission_id
+                            .nullable()
+                            .eq($submission)),
                     )
                     .filter(entries::phase_id.eq(phase_id))
                     .order((entries::$key, entries::$tie, entries::$at, entries::team_id))
@@ -181,13 +179,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tier_ends_where_its_first_is_surely_better() {
-        let mut descent = Descent {
-            direction: Direction::LowerIsBetter,
-            tier: 0,
-            first: None,
-            above: None,
-        };
+    fn the_entry_above_is_compared_and_the_leader_makes_the_tier() {
+        let mut descent = Descent::new(Direction::LowerIsBetter);
         // Two that cross each other in half of the resamples, one that is worse in all of them.
         let first = vec![1.0, 3.0, 1.0, 3.0];
         let like_it = vec![2.0, 2.0, 2.0, 2.0];

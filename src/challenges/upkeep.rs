@@ -1,7 +1,7 @@
 //! What has to be done because time passes or a board changed, by any server's process: submissions taken
 //! over into a phase that has begun, tiers made anew. Several servers may do it at once.
 
-use super::carry_over::carry_over_due;
+use super::carry_over::{carry_over_due, is_any_due};
 use super::tiers;
 use crate::platform::clock::Clock;
 use crate::platform::database::{Database, DatabaseError};
@@ -12,9 +12,17 @@ use crate::platform::database::{Database, DatabaseError};
 /// The database could not be asked; nothing is lost, the next round does it.
 pub async fn upkeep(database: &Database, clock: &Clock) -> Result<bool, DatabaseError> {
     let now = clock.now();
-    let carried = database
-        .write(move |connection| carry_over_due(connection, now))
+    let is_due = database
+        .read(move |connection| is_any_due(connection, now))
         .await?;
+    let carried = match is_due {
+        true => {
+            database
+                .write(move |connection| carry_over_due(connection, now))
+                .await?
+        }
+        false => 0,
+    };
     tiers::refresh(database).await?;
     Ok(carried > 0)
 }

@@ -63,30 +63,50 @@ pub fn standard_error_of_difference(a: &[f32], b: &[f32]) -> f64 {
     (squares / (pairs - 1) as f64).sqrt()
 }
 
-/// The tier of each entry of a board, from 1, given the entries' replicates from the best entry to the worst.
+/// Gives the entries of a board their tiers, from the best to the worst, holding one entry's replicates.
 ///
 /// The first entry of a tier leads it. An entry opens a new tier when its tier's leader is better than it with the
 /// probability `confidence` (0.95) or more: entries of one tier cannot be told from its leader. Comparing with
 /// the leader, and not with the entry above, keeps a long row of small steps from being one tier. An entry without
 /// replicates stays in the tier of the entry above and leads nobody; the first that has some leads instead.
-pub fn tiers(board: &[Option<&[f32]>], direction: Direction, confidence: f64) -> Vec<u32> {
-    let mut leader = None;
-    let mut tier = 1;
-    (board.iter())
-        .map(|entry| {
-            match (leader, entry) {
-                (_, None) => {}
-                (None, Some(replicates)) => leader = Some(*replicates),
-                (Some(leading), Some(replicates)) => {
-                    if probability_better(leading, replicates, direction) >= confidence {
-                        tier += 1;
-                        leader = Some(*replicates);
-                    }
-                }
+#[derive(Debug, Clone)]
+pub struct Tiers {
+    direction: Direction,
+    confidence: f64,
+    leader: Option<Vec<f32>>,
+    tier: i32,
+}
+
+impl Tiers {
+    /// At the top of a board.
+    pub fn new(direction: Direction, confidence: f64) -> Self {
+        Self {
+            direction,
+            confidence,
+            leader: None,
+            tier: 1,
+        }
+    }
+
+    /// The tier of the next entry: 1 is the best.
+    pub fn next(&mut self, replicates: Option<&[f32]>) -> i32 {
+        let Some(replicates) = replicates else {
+            return self.tier;
+        };
+        let opens = match &self.leader {
+            None => true,
+            Some(leader) => {
+                let is_told_apart =
+                    probability_better(leader, replicates, self.direction) >= self.confidence;
+                self.tier += i32::from(is_told_apart);
+                is_told_apart
             }
-            tier
-        })
-        .collect()
+        };
+        if opens {
+            self.leader = Some(replicates.to_vec());
+        }
+        self.tier
+    }
 }
 
 #[cfg(test)]
@@ -145,10 +165,8 @@ mod tests {
             None,
             Some(&sure),
         ];
-        assert_eq!(
-            tiers(&board, Direction::LowerIsBetter, 0.95),
-            [1, 1, 1, 1, 2, 2, 2]
-        );
-        assert_eq!(tiers(&[], Direction::LowerIsBetter, 0.95), [0u32; 0]);
+        let mut tiers = Tiers::new(Direction::LowerIsBetter, 0.95);
+        let made: Vec<i32> = board.into_iter().map(|entry| tiers.next(entry)).collect();
+        assert_eq!(made, [1, 1, 1, 1, 2, 2, 2]);
     }
 }

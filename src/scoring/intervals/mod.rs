@@ -3,7 +3,7 @@
 //! [`replicates`] scores a submission on [`RESAMPLES`] bootstrap resamples of either split (Efron, Ann. Stat. 7,
 //! 1979). The resamples are the same for every submission of a solution, so that two submissions are compared
 //! resample by resample and what is luck for both cancels out: [`interval`], [`probability_better`] and
-//! [`tiers`] need nothing but the replicates. Pure; may touch `metrics`, `predictions` and `solution`.
+//! [`Tiers`] need nothing but the replicates. Pure; may touch `metrics`, `predictions` and `solution`.
 //! Start reading at [`replicates`].
 
 mod classes;
@@ -16,6 +16,6 @@ mod sums;
 #[cfg(test)]
 mod tests;
 
-pub use compare::{interval, probability_better, standard_error_of_difference, tiers};
+pub use compare::{Tiers, interval, probability_better, standard_error_of_difference};
 pub use replicates::{DamagedReplicates, RESAMPLES, Replicates, replicates};
 pub(super) use resampling::{SplitMix64, scramble};
