@@ -1,6 +1,7 @@
-//! Scoring in this process: a predictions CSV read, checked and scored, and the metrics alone.
+//! Scoring in this process: a predictions CSV read, checked and scored, the metrics alone, and the bootstrap.
 //!
-//! The reference reads the same file with the `csv` crate into a hash map, as one would write it in an
+//! The reference of the bootstrap draws rows and scores them, four hundred times over, as textbooks do.
+//! The reference of the file reads the same file with the `csv` crate into a hash map, as one would write it in an
 //! afternoon; `benches/scoring.sh` compares the whole command with pandas and scikit-learn.
 //!
 //!     cargo bench --bench scoring
@@ -10,11 +11,12 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use paddock::scoring::intervals::{RESAMPLES, interval, replicates};
 use paddock::scoring::metrics::{Metric, Sample};
 use paddock::scoring::predictions::{
     ColumnKind, PredictionColumn, PredictionFormat, read_csv, score,
 };
-use paddock::scoring::solution::{Solution, SolutionFormat};
+use paddock::scoring::solution::{Solution, SolutionFormat, Split};
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 
@@ -167,5 +169,84 @@ fn metrics(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, predictions_csv, metrics);
+/// Scores rows that are drawn with replacement, over and over.
+fn plain_bootstrap(
+    target: &[f64],
+    prediction: &[f64],
+    metric: &Metric,
+    random: &mut ChaCha8Rng,
+) -> Vec<f32> {
+    let rows = target.len();
+    (0..RESAMPLES)
+        .map(|_| {
+            let drawn: Vec<usize> = (0..rows).map(|_| random.random_range(0..rows)).collect();
+            let gather =
+                |values: &[f64]| -> Vec<f64> { drawn.iter().map(|&row| values[row]).collect() };
+            let sample = Sample {
+                target: &gather(target),
+                group: None,
+                event: None,
+                predictions: &[&gather(prediction)],
+            };
+            metric.score(&sample).expect("a score") as f32
+        })
+        .collect()
+}
+
+fn bootstrap(criterion: &mut Criterion) {
+    const ROWS_OF_REFERENCE: usize = 10_000;
+    let column = PredictionColumn {
+        name: "prediction".into(),
+        kind: ColumnKind::Number,
+    };
+    let format = PredictionFormat::new("id", vec![column]).expect("a prediction format");
+    let solution_format = SolutionFormat {
+        split_column: Some("split".into()),
+        ..SolutionFormat::new("id", "target")
+    };
+    let mut group = criterion.benchmark_group("four hundred bootstrap replicates");
+    group.sample_size(10);
+    for rows in [ROWS_OF_REFERENCE, 1_000_000] {
+        let files = Files::new(rows);
+        let solution =
+            Solution::read_csv(files.solution.as_bytes(), &solution_format).expect("a solution");
+        let predictions =
+            read_csv(files.predictions.as_bytes(), &format, &solution).expect("predictions");
+        let [public, private] = [Split::Public, Split::Private].map(|split| {
+            let target = solution.truth(Some(split)).target.into_owned();
+            let prediction = solution.gather(&predictions.columns()[0], Some(split));
+            (target, prediction.into_owned())
+        });
+        for name in ["rmse", "log_loss", "roc_auc", "spearman", "kendall"] {
+            let metric = metric(name);
+            let ours = || replicates(&solution, &predictions, &metric).expect("replicates");
+            group.bench_function(
+                BenchmarkId::new(format!("{name}: paddock"), rows),
+                |bencher| {
+                    bencher.iter(|| black_box(ours()));
+                },
+            );
+            if rows > ROWS_OF_REFERENCE {
+                continue;
+            }
+            let mut random = ChaCha8Rng::seed_from_u64(SEED);
+            let mut plain = |(target, prediction): &(Vec<f64>, Vec<f64>)| {
+                plain_bootstrap(target, prediction, &metric, &mut random)
+            };
+            let width = |replicates: &[f32]| {
+                let (low, high) = interval(replicates, f64::from(replicates[0]), 0.7);
+                high - low
+            };
+            let ratio = width(&ours().private) / width(&plain(&private));
+            assert!((0.75..1.33).contains(&ratio), "{name}: {ratio}");
+            group.bench_function(
+                BenchmarkId::new(format!("{name}: plain bootstrap"), rows),
+                |bencher| bencher.iter(|| black_box([plain(&public), plain(&private)])),
+            );
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, predictions_csv, metrics, bootstrap);
 criterion_main!(benches);
