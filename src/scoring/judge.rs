@@ -581,3 +581,7 @@ fn faulty_program(problem: &str) -> Outcome {
 fn make_readable(path: &Path, mode: u32) -> std::io::Result<()> {
     std::fs::set_permissions(path, Permissions::from_mode(mode))
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;
