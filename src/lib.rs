@@ -9,6 +9,8 @@ pub mod platform;
 
 pub mod accounts;
 
+pub mod messages;
+
 pub mod datasets;
 
 pub mod challenges;

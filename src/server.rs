@@ -41,6 +41,8 @@ pub async fn serve(
     }
     tokio::spawn(sweep(state.clone(), stop.clone()));
     tokio::spawn(keep(state.clone(), stop.clone()));
+    tracing::info!(to = state.mailer.describe(), "letters go");
+    let letters = tokio::spawn(send_letters(state.clone(), stop.clone()));
     let key = Key::try_from(state.config.session_key()?.as_slice())?;
     let over_https = state.config.public_url().starts_with("https://");
     let session_days = i64::from(state.config.session_days);
@@ -86,6 +88,7 @@ pub async fn serve(
     server.await?;
     stop.cancel();
     worker.await?;
+    letters.await?;
     Ok(())
 }
 
@@ -118,6 +121,13 @@ async fn keep(state: State, stop: CancellationToken) {
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "the boards could not be looked after"),
         }
+    }
+}
+
+/// Sends letters, unless another web node does.
+async fn send_letters(state: State, stop: CancellationToken) {
+    if state.mailer.sends() {
+        state.outbox().run(stop).await;
     }
 }
 

@@ -62,6 +62,8 @@ pub enum Throttle {
     SignIn,
     /// Sending submissions.
     Submission,
+    /// Announcing, writing, reporting.
+    Message,
 }
 
 /// One line of the table.
@@ -157,6 +159,10 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/challenges/{slug}/features", Anyone, Read),
     rule("GET",  "/challenges/{slug}/rules", Anyone, Read),
     rule("GET",  "/challenges/{slug}/leaderboard", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/announcements", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/announcements.atom", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/discussion", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/discussion/{id}", Anyone, Read),
 
     // Pages: those who compete
     rule("POST", "/challenges/{slug}/rules", Account, Submit),
@@ -166,7 +172,19 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/submissions/{id}", Account, Read),
     rule("GET",  "/submissions/{id}/status", Account, Read),
     rule("GET",  "/submissions/{id}/receipt", Account, Read),
+    rule("GET",  "/challenges/{slug}/discussion/new", Account, Submit),
+    rule("POST", "/challenges/{slug}/discussion", Account, Submit).throttled(Throttle::Message),
+    rule("POST", "/challenges/{slug}/discussion/{id}", Account, Submit).throttled(Throttle::Message),
+    rule("GET",  "/challenges/{slug}/posts/{id}/edit", Account, Submit),
+    rule("POST", "/challenges/{slug}/posts/{id}/edit", Account, Submit).throttled(Throttle::Message),
+    rule("GET",  "/challenges/{slug}/posts/{id}/report", Account, Submit),
+    rule("POST", "/challenges/{slug}/posts/{id}/report", Account, Submit).throttled(Throttle::Message),
+    rule("GET",  "/inbox", Account, Read),
+    rule("POST", "/inbox/read", Account, Submit),
+    rule("POST", "/inbox/{id}/read", Account, Submit),
     rule("GET",  "/account", Account, Read),
+    rule("GET",  "/account/notifications", Account, Read),
+    rule("POST", "/account/notifications", Account, Submit),
     rule("POST", "/account/tokens", Account, Organize),
     rule("POST", "/account/tokens/{id}/revoke", Account, Organize),
 
@@ -175,6 +193,11 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/talent/{slug}", SCOUTS, Read),
 
     // Pages: organizers
+    rule("POST", "/challenges/{slug}/announcements", ORGANIZERS, Organize).throttled(Throttle::Message),
+    rule("GET",  "/challenges/{slug}/discussion/reports", ORGANIZERS, Organize),
+    rule("POST", "/challenges/{slug}/discussion/unmute", ORGANIZERS, Organize),
+    rule("POST", "/challenges/{slug}/discussion/{id}/moderate", ORGANIZERS, Organize),
+    rule("POST", "/challenges/{slug}/posts/{id}/moderate", ORGANIZERS, Organize),
     rule("GET",  "/console", ORGANIZERS, Organize),
     rule("GET",  "/console/datasets/new", ORGANIZERS, Organize),
     rule("POST", "/console/datasets/drafts", ORGANIZERS, Organize),
@@ -202,6 +225,8 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/console/submissions/{id}/rescore", ORGANIZERS, Organize),
     rule("GET",  "/console/workers", ORGANIZERS, Organize),
     rule("GET",  "/console/workers/now", ORGANIZERS, Organize),
+    rule("GET",  "/console/mail", ADMINS, Organize),
+    rule("POST", "/console/mail/retry", ADMINS, Organize),
     rule("GET",  "/console/users", ADMINS, Organize),
     rule("POST", "/console/users/{username}/role", ADMINS, Organize),
 
@@ -209,6 +234,9 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/challenges", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/leaderboard", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/announcements", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/discussion", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/discussion/{id}", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/sample-submission", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/starter-kits/{kind}", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/features", Anyone, Read),
@@ -232,6 +260,9 @@ pub const RULES: &[Rule] = &[
 
     // The API: those who compete
     rule("GET",  "/api/v1/me", Account, Read),
+    rule("GET",  "/api/v1/inbox", Account, Read),
+    rule("POST", "/api/v1/challenges/{slug}/discussion", Account, Submit).throttled(Throttle::Message),
+    rule("POST", "/api/v1/challenges/{slug}/discussion/{id}", Account, Submit).throttled(Throttle::Message),
     rule("POST", "/api/v1/challenges/{slug}/membership", Account, Submit),
     rule("GET",  "/api/v1/challenges/{slug}/submissions", Account, Read),
     rule("POST", "/api/v1/challenges/{slug}/submissions", Account, Submit).throttled(Throttle::Submission),
@@ -252,6 +283,7 @@ pub const RULES: &[Rule] = &[
     rule("DELETE", "/api/v1/uploads/{key}", ORGANIZERS, Organize),
     rule("POST", "/api/v1/challenges", ORGANIZERS, Organize),
     rule("POST", "/api/v1/challenges/{slug}/publish", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/announcements", ORGANIZERS, Organize).throttled(Throttle::Message),
     rule("POST", "/api/v1/challenges/{slug}/talent-board", ORGANIZERS, Organize),
 
     rule("POST", "/api/v1/challenges/{slug}/rescore", ORGANIZERS, Organize),

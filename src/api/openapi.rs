@@ -8,8 +8,8 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, challenges, datasets, kinds, leaderboard, metrics_catalogue, receipts, runs,
-    submissions, talent, uploads, worker, workers,
+    account, announcements, challenges, datasets, discussion, inbox, kinds, leaderboard,
+    metrics_catalogue, receipts, runs, submissions, talent, uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -34,6 +34,13 @@ use crate::http::fault::Fault;
         challenges::create,
         challenges::publish,
         leaderboard::page,
+        announcements::list,
+        announcements::create,
+        discussion::topics,
+        discussion::open,
+        discussion::topic,
+        discussion::reply,
+        inbox::list,
         submissions::list,
         submissions::create,
         submissions::find,
@@ -73,6 +80,7 @@ use crate::http::fault::Fault;
     components(schemas(Fault)),
     tags(
         (name = "challenges", description = "Contests, their rules and their leaderboards"),
+        (name = "messages", description = "Announcements, discussions, and what one was told"),
         (name = "submissions", description = "Sending predictions and seeing their scores"),
         (name = "datasets", description = "Published data and its files"),
         (name = "uploads", description = "Sending raw files part by part, by the tus protocol 1.0.0"),

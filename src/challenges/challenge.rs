@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::draft::{CarryOver, Joining, LatePolicy, SecondaryMetric, check_pages};
 use super::limits::Limits;
 use crate::accounts::permissions::Principal;
+use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
@@ -323,7 +324,8 @@ pub fn edit(
         }
     }
     check_pages(&texts.pages)?;
-    let rules_version = challenge.rules_version + i32::from(challenge.rules != texts.rules);
+    let rules_changed = challenge.rules != texts.rules;
+    let rules_version = challenge.rules_version + i32::from(rules_changed);
     diesel::update(challenges::table.find(challenge.id))
         .set((
             challenges::title.eq(texts.title.trim()),
@@ -342,7 +344,37 @@ pub fn edit(
         challenge_id: Some(challenge.id),
         detail: &format!("rules version {rules_version}"),
     };
-    Ok(audit::record(connection, now, &act)?)
+    audit::record(connection, now, &act)?;
+    if rules_changed && challenge.published_at.is_some() {
+        tell_of_rules(connection, now, principal, &challenge, rules_version)?;
+    }
+    Ok(())
+}
+
+fn tell_of_rules(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    challenge: &Challenge,
+    rules_version: i32,
+) -> Result<(), DatabaseError> {
+    let notification = Notification {
+        kind: NotificationKind::RulesChanged,
+        challenge_id: Some(challenge.id),
+        caused_by: principal.user().map(|user| user.id),
+        title: &format!("{}: the rules changed", challenge.title),
+        body: &format!(
+            "Version {rules_version} is in force now. Read it and accept it before your next submission; what \
+             you sent so far stays."
+        ),
+        href: &format!("/challenges/{}/rules", challenge.slug),
+    };
+    tell(
+        connection,
+        now,
+        Recipients::MembersOf(challenge.id),
+        &notification,
+    )
 }
 
 #[derive(Queryable, Selectable)]

@@ -13,6 +13,7 @@ use super::challenge::{
 };
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::Role;
+use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::platform::audit::{self, Act};
 use crate::platform::database::DatabaseConnection;
 use crate::platform::schema::{challenges, phases};
@@ -299,7 +300,56 @@ pub fn reschedule(
         &challenge,
         "challenge.reschedule",
         &told.join("; "),
-    )
+    )?;
+    tell_of_dates(connection, now, principal, &challenge, &phases, &dates)
+}
+
+/// Tells the members of a published challenge which dates changed, as clocks show them in its own zone.
+fn tell_of_dates(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    challenge: &Challenge,
+    phases: &[Phase],
+    dates: &[PhaseDates],
+) -> Result<(), ChallengeError> {
+    let local = |at: DateTime<Utc>| {
+        let local = at.with_timezone(&challenge.time_zone);
+        format!("{}", local.format("%-d %B %Y, %H:%M %Z"))
+    };
+    let mut changes = Vec::new();
+    for (phase, dates) in phases.iter().zip(dates) {
+        for (verb, before, after) in [
+            ("begins", phase.starts_at, dates.starts_at),
+            ("ends", phase.ends_at, dates.ends_at),
+        ] {
+            if before != after {
+                changes.push(format!(
+                    "{} {verb} on {} (before: {}).",
+                    phase.name,
+                    local(after),
+                    local(before)
+                ));
+            }
+        }
+    }
+    if changes.is_empty() || challenge.published_at.is_none() {
+        return Ok(());
+    }
+    let notification = Notification {
+        kind: NotificationKind::DeadlineChanged,
+        challenge_id: Some(challenge.id),
+        caused_by: principal.user().map(|user| user.id),
+        title: &format!("{}: the dates changed", challenge.title),
+        body: &changes.join("\n"),
+        href: &format!("/challenges/{}", challenge.slug),
+    };
+    Ok(tell(
+        connection,
+        now,
+        Recipients::MembersOf(challenge.id),
+        &notification,
+    )?)
 }
 
 /// The dates after a change, or why it cannot be made.

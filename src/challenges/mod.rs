@@ -6,11 +6,15 @@
 //! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
 //! [`workload`] tells an organizer what waits. [`starter_kit`] is what a competitor begins with.
 //!
-//! May touch: `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
+//! [`announcements`] and [`discussion`] are what people tell each other.
+//!
+//! May touch: `messages`, `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
 //! [`submissions`].
 
 pub mod carry_over;
+pub mod announcements;
 pub mod challenge;
+pub mod discussion;
 pub mod dispatch;
 pub mod draft;
 mod entries;
@@ -32,3 +36,4 @@ pub mod submissions;
 pub mod tiers;
 pub mod upkeep;
 pub mod workload;
+mod writing;

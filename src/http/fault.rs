@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::accounts::permissions::Refusal;
 use crate::accounts::users::AccountError;
+use crate::challenges::announcements::AnnouncementError;
 use crate::challenges::challenge::ChallengeError;
+use crate::challenges::discussion::DiscussionError;
 use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
 use crate::challenges::runs::RunActError;
@@ -210,6 +212,43 @@ impl From<SubmitError> for Fault {
             SubmitError::KindNotTaken { .. } => Self::invalid("kind", text),
             SubmitError::LongDescription { .. } => Self::invalid("description", text),
             SubmitError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<AnnouncementError> for Fault {
+    fn from(error: AnnouncementError) -> Self {
+        let text = error.to_string();
+        match error {
+            AnnouncementError::Challenge(error) => error.into(),
+            AnnouncementError::TooOften(_) => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_announcements",
+                text,
+            ),
+        }
+    }
+}
+
+impl From<DiscussionError> for Fault {
+    fn from(error: DiscussionError) -> Self {
+        let text = error.to_string();
+        let forbidden = |kind| Self::new(StatusCode::FORBIDDEN, kind, text.clone());
+        match error {
+            DiscussionError::Challenge(error) => error.into(),
+            DiscussionError::NoSuchTopic(_) | DiscussionError::NoSuchPost(_) => {
+                Self::not_found(text)
+            }
+            DiscussionError::NotAMember => forbidden("rules_not_accepted"),
+            DiscussionError::Disqualified => forbidden("disqualified"),
+            DiscussionError::Muted(_) => forbidden("muted"),
+            DiscussionError::Archived => forbidden("archived"),
+            DiscussionError::Locked => forbidden("locked"),
+            DiscussionError::NotYourPost => forbidden("not_yours"),
+            DiscussionError::TooLate(_) => forbidden("too_late"),
+            DiscussionError::TooOften { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_posts", text)
+            }
         }
     }
 }

@@ -27,12 +27,14 @@ use crate::accounts::permissions::{
 use crate::accounts::sessions::USER;
 use crate::accounts::tokens::{self, WORKER_TOKEN_PREFIX};
 use crate::accounts::users::User;
+use crate::messages::inbox;
 use crate::platform::config::Config;
 
 /// How often one address may do what is throttled.
 pub struct Throttles {
     sign_in: DefaultKeyedRateLimiter<IpAddr>,
     submission: DefaultKeyedRateLimiter<IpAddr>,
+    message: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Throttles {
@@ -46,6 +48,7 @@ impl Throttles {
         Self {
             sign_in: per_minute(config.sign_in_per_minute),
             submission: per_minute(config.submissions_per_minute),
+            message: per_minute(config.messages_per_minute),
         }
     }
 
@@ -53,6 +56,7 @@ impl Throttles {
         let limiter = match throttle {
             Throttle::SignIn => &self.sign_in,
             Throttle::Submission => &self.submission,
+            Throttle::Message => &self.message,
         };
         limiter.check_key(&address).map_err(|refused| {
             let wait = refused.wait_time_from(limiter.clock().now()).as_secs() + 1;
@@ -97,8 +101,9 @@ pub async fn guard(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let response = match admit(&request).await {
-        Ok(principal) => {
+        Ok((principal, unread)) => {
             request.extensions_mut().insert(principal);
+            request.extensions_mut().insert(Unread(unread));
             match next.call(request).await {
                 Ok(response) => response.map_into_boxed_body(),
                 Err(error) => return Err(error),
@@ -117,7 +122,7 @@ pub async fn guard(
     Ok(response)
 }
 
-async fn admit(request: &ServiceRequest) -> Result<Principal, Fault> {
+async fn admit(request: &ServiceRequest) -> Result<(Principal, i64), Fault> {
     let pattern = request.match_pattern().ok_or(Refusal::NoSuchRoute)?;
     let rule = rule_for(request.method().as_str(), &pattern)
         .ok_or_else(|| no_such_method(request.method(), &pattern))?;
@@ -139,7 +144,42 @@ async fn admit(request: &ServiceRequest) -> Result<Principal, Fault> {
         ));
     }
     check(rule, &principal)?;
-    Ok(principal)
+    let unread = count_unread(request, &pattern, state, &principal).await?;
+    Ok((principal, unread))
+}
+
+/// How many messages the caller has not read: what the head of every page shows.
+struct Unread(i64);
+
+/// How many messages the caller of a page has not read, as it was when the request came.
+pub fn unread_messages(request: &HttpRequest) -> i64 {
+    request
+        .extensions()
+        .get::<Unread>()
+        .map_or(0, |unread| unread.0)
+}
+
+/// Asked once for a page of a signed-in browser, by an index that holds unread messages alone; not for
+/// programs, files and forms.
+async fn count_unread(
+    request: &ServiceRequest,
+    pattern: &str,
+    state: &State,
+    principal: &Principal,
+) -> Result<i64, Fault> {
+    let is_page = request.method().is_safe()
+        && !pattern.starts_with("/api/")
+        && !pattern.starts_with("/static/");
+    match principal {
+        Principal::Browser(user) if is_page => {
+            let user_id = user.id;
+            Ok(state
+                .database
+                .read(move |connection| inbox::unread(connection, user_id))
+                .await?)
+        }
+        _ => Ok(0),
+    }
 }
 
 /// What a call of a known address with another method is answered with, before anybody is asked who

@@ -12,9 +12,11 @@ use crate::datasets::drafts::Drafts;
 use crate::datasets::publish::Publisher;
 use crate::datasets::signed_links::LinkSigner;
 use crate::datasets::vault::{VaultError, VaultKey};
+use crate::messages::outbox::Outbox;
 use crate::platform::clock::Clock;
 use crate::platform::config::Config;
 use crate::platform::database::Database;
+use crate::platform::mail::Mailer;
 use crate::platform::storage::Storage;
 use crate::scoring::receipt::{KeyError, ReceiptKey};
 use crate::scoring::runtimes::Runtimes;
@@ -42,6 +44,8 @@ pub struct State {
     pub publisher: Publisher,
     /// Signs addresses of files that are not everybody's.
     pub link_signer: Arc<LinkSigner>,
+    /// Sends letters.
+    pub mailer: Mailer,
     /// How often addresses may call.
     pub throttles: Arc<Throttles>,
     /// What `/metrics` shows; none where another server of this process already counts.
@@ -71,6 +75,7 @@ impl State {
             storage: storage.clone(),
             vault_key: Arc::new(vault_key(&config)?),
         };
+        let mailer = Mailer::open(&config)?;
         let link_signer = Arc::new(LinkSigner::new(&config.session_key()?));
         Ok(Self {
             throttles: Arc::new(Throttles::new(&config)),
@@ -84,6 +89,7 @@ impl State {
             receipt_key,
             publisher,
             link_signer,
+            mailer,
             metrics: crate::platform::observability::start_metrics(),
         })
     }
@@ -94,6 +100,16 @@ impl State {
             publisher: self.publisher.clone(),
             clock: self.clock.clone(),
             largest: self.config.max_upload_bytes,
+        }
+    }
+
+    /// The letters that wait.
+    pub fn outbox(&self) -> Outbox {
+        Outbox {
+            database: self.database.clone(),
+            clock: self.clock.clone(),
+            mailer: self.mailer.clone(),
+            site: self.config.public_url(),
         }
     }
 

@@ -63,6 +63,13 @@ pub struct Config {
     pub submissions_per_minute: u32,
     /// Whether an admin alone publishes challenges, after their organizers have handed them in for review.
     pub challenge_review: bool,
+    /// Announcements, posts and reports that one address may send in a minute.
+    pub messages_per_minute: u32,
+    /// How letters leave: `smtp://user:password@host`, `smtps://…`, `file:DIRECTORY`, `log`, or `none`, where
+    /// they wait for another web node. Empty: files in a folder `mail` in `data_dir`.
+    pub mail_url: String,
+    /// Whom letters come from, as in `Paddock <paddock@example.org>`. Needed for SMTP.
+    pub mail_from: String,
     /// Largest dataset file or solution that an organizer may upload, in bytes.
     pub max_upload_bytes: u64,
     /// `text` for people, `json` for machines.
@@ -115,6 +122,9 @@ impl Default for Config {
             sign_in_per_minute: 20,
             submissions_per_minute: 60,
             challenge_review: false,
+            messages_per_minute: 30,
+            mail_url: String::new(),
+            mail_from: String::new(),
             max_upload_bytes: 1 << 30,
             log_format: LogFormat::Text,
             log_filter: "info".into(),
@@ -182,6 +192,7 @@ impl Config {
             ("session_days", config.session_days),
             ("sign_in_per_minute", config.sign_in_per_minute),
             ("submissions_per_minute", config.submissions_per_minute),
+            ("messages_per_minute", config.messages_per_minute),
         ] {
             if value == 0 {
                 return Err(ConfigurationError::Impossible(format!(
@@ -262,6 +273,7 @@ impl Config {
         }
         shown.database_url = without_password(&shown.database_url);
         shown.storage_url = without_password(&shown.storage_url);
+        shown.mail_url = without_password(&shown.mail_url);
         toml::to_string_pretty(&shown)
     }
 }
@@ -351,6 +363,7 @@ mod tests {
     fn secrets_are_masked() {
         let config = Config {
             database_url: "postgres://paddock:hunter2@db/paddock?sslpassword=hunter3".into(),
+            mail_url: "smtps://paddock:hunter4@mail".into(),
             secret_key: "ab".repeat(64),
             ..Config::default()
         };

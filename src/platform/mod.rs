@@ -2,7 +2,7 @@
 //!
 //! [`config`] is what an operator may set, [`database`] is SQLite or PostgreSQL behind one type,
 //! [`storage`] holds bytes by their hash, [`clock`] tells the time, [`audit`] remembers who did what,
-//! [`observability`] logs and counts, [`key_file`] makes keys. Touches no other room. Start reading at [`database`].
+//! [`mail`] sends letters, [`observability`] logs and counts, [`key_file`] makes keys. Touches no other room. Start reading at [`database`].
 
 pub mod audit;
 pub mod clock;
@@ -10,6 +10,7 @@ pub mod column_types;
 pub mod config;
 pub mod database;
 pub mod key_file;
+pub mod mail;
 pub mod observability;
 pub mod schema;
 pub mod slug;

@@ -511,6 +511,8 @@ diesel::table! {
         next_attempt_at -> Timestamp,
         sent_at -> Nullable<Timestamp>,
         problem -> Nullable<Text>,
+        href -> Text,
+        given_up_at -> Nullable<Timestamp>,
     }
 }
 
@@ -526,6 +528,7 @@ diesel::table! {
         is_pinned -> Bool,
         is_locked -> Bool,
         hidden_at -> Nullable<Timestamp>,
+        hidden_reason -> Nullable<Text>,
     }
 }
 
@@ -551,6 +554,16 @@ diesel::table! {
         reason -> Text,
         reported_at -> Timestamp,
         resolved_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    discussion_mutes (challenge_id, user_id) {
+        challenge_id -> BigInt,
+        user_id -> BigInt,
+        reason -> Text,
+        muted_at -> Timestamp,
+        muted_by -> BigInt,
     }
 }
 
@@ -600,6 +613,7 @@ diesel::joinable!(discussion_topics -> users (author_id));
 diesel::joinable!(discussion_posts -> discussion_topics (topic_id));
 diesel::joinable!(discussion_posts -> users (author_id));
 diesel::joinable!(post_reports -> discussion_posts (post_id));
+diesel::joinable!(discussion_mutes -> challenges (challenge_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     sessions,
@@ -638,4 +652,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     discussion_topics,
     discussion_posts,
     post_reports,
+    discussion_mutes,
 );

@@ -11,11 +11,14 @@ pub mod markdown;
 pub mod page;
 
 mod accounts;
+mod announcements;
 mod challenges;
 mod console;
 mod crawlers;
 mod datasets;
+mod discussion;
 mod home;
+mod inbox;
 mod leaderboard;
 mod receipts;
 mod submissions;
@@ -34,6 +37,9 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(submissions::configure)
         .configure(receipts::configure)
         .configure(leaderboard::configure)
+        .configure(announcements::configure)
+        .configure(discussion::configure)
+        .configure(inbox::configure)
         .configure(datasets::configure)
         .configure(talent::configure)
         .configure(console::configure);

@@ -13,7 +13,8 @@ use crate::accounts::permissions::{Principal, check, rule_for};
 use crate::accounts::sessions::USER;
 use crate::accounts::users::{Role, User};
 use crate::http::fault::Fault;
-use crate::http::guard::{principal, see_other};
+use crate::http::guard::{principal, see_other, unread_messages};
+use crate::messages::inbox::COUNTED;
 
 /// The frame of a page. A page's template has it as its field `page`.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub struct Page {
     /// Who is signed in.
     pub user: Option<PageUser>,
     /// The part of the site that the header marks: `challenges`, `datasets`, `talent`, `console`,
-    /// `account`, or nothing.
+    /// `inbox`, `account`, or nothing.
     pub active: &'static str,
     /// Path and query, for the way back after signing in.
     pub path: String,
@@ -36,20 +37,27 @@ pub struct PageUser {
     pub username: String,
     /// What they may do.
     pub role: Role,
+    /// How many messages they have not read, in words; empty: none.
+    pub unread: String,
     /// Whether the talent boards are open to them.
     pub may_scout: bool,
     /// Whether the console is open to them.
     pub may_organize: bool,
 }
 
-impl From<User> for PageUser {
-    fn from(user: User) -> Self {
+impl PageUser {
+    fn new(user: User, unread: i64) -> Self {
         let browser = Principal::Browser(user.clone());
         let may_open =
             |pattern| rule_for("GET", pattern).is_some_and(|rule| check(rule, &browser).is_ok());
         Self {
             may_scout: may_open("/talent"),
             may_organize: may_open("/console"),
+            unread: match unread {
+                0 => String::new(),
+                COUNTED.. => format!("{}+", COUNTED - 1),
+                count => count.to_string(),
+            },
             username: user.username,
             role: user.role,
         }
@@ -84,7 +92,7 @@ impl Page {
             .cloned()
             .or_else(|| session.get::<User>(USER).ok().flatten());
         Self {
-            user: user.map(PageUser::from),
+            user: user.map(|user| PageUser::new(user, unread_messages(request))),
             active,
             path: request
                 .uri()

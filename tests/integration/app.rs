@@ -207,6 +207,9 @@ impl TestApp {
             worker_concurrency: 0,
             sign_in_per_minute: 100_000,
             submissions_per_minute: 100_000,
+            messages_per_minute: 100_000,
+            // Letters too.
+            mail_url: "none".into(),
             ..Config::default()
         };
         let clock = Clock::manual(beginning());

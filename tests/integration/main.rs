@@ -10,6 +10,7 @@ mod console_pages;
 mod drafts;
 mod ecosystem;
 mod laws;
+mod messages;
 mod models;
 mod organizers_runs;
 mod pages;

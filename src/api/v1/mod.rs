@@ -4,9 +4,12 @@
 //! the score; start there.
 
 pub mod account;
+pub mod announcements;
 pub mod challenges;
 pub mod datasets;
+pub mod discussion;
 mod forms;
+pub mod inbox;
 pub mod kinds;
 pub mod leaderboard;
 pub mod metrics_catalogue;
@@ -51,6 +54,24 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
             readable("/api/v1/challenges/{slug}/submissions", submissions::list)
                 .post(submissions::create),
         )
+        .service(
+            readable(
+                "/api/v1/challenges/{slug}/announcements",
+                announcements::list,
+            )
+            .post(announcements::create),
+        )
+        .service(
+            readable("/api/v1/challenges/{slug}/discussion", discussion::topics)
+                .post(discussion::open),
+        )
+        .service(
+            readable(
+                "/api/v1/challenges/{slug}/discussion/{id}",
+                discussion::topic,
+            )
+            .post(discussion::reply),
+        )
         .service(web::resource("/api/v1/challenges/{slug}/publish").post(challenges::publish))
         .service(web::resource("/api/v1/challenges/{slug}/talent-board").post(talent::publish))
         .service(web::resource("/api/v1/challenges/{slug}/rescore").post(runs::rescore_phase))
@@ -86,6 +107,7 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         )
         .service(readable("/api/v1/metrics", metrics_catalogue::list))
         .service(readable("/api/v1/me", account::me))
+        .service(readable("/api/v1/inbox", inbox::list))
         .service(readable("/api/v1/talent", talent::list))
         .service(readable("/api/v1/talent/{slug}", talent::find))
         .service(readable("/api/v1/workers", workers::list))

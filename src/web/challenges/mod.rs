@@ -24,6 +24,7 @@ use crate::challenges::starter_kit::KitRuntime;
 use crate::http::fault::Fault;
 use crate::http::starter_kits;
 use crate::http::state::State;
+use crate::platform::database::DatabaseConnection;
 use crate::scoring::explanation::limits_in_words;
 use crate::scoring::metrics::Direction;
 use crate::scoring::rule::ScoringRule;
@@ -188,6 +189,23 @@ pub struct Head {
 }
 
 impl Head {
+    /// The challenge of this address with its head, if the caller may see it.
+    pub fn find(
+        connection: &mut DatabaseConnection,
+        principal: &Principal,
+        slug: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(Challenge, Self), Fault> {
+        let (challenge, phases) = challenge::find(connection, principal, slug)?;
+        let head = Self::new(
+            &challenge,
+            phase_now(&challenge, &phases, now)?,
+            principal,
+            now,
+        );
+        Ok((challenge, head))
+    }
+
     /// The head for a caller, with the challenge's current phase.
     pub fn new(
         challenge: &Challenge,

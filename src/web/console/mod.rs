@@ -9,6 +9,7 @@ mod dataset_measure;
 mod dataset_policy;
 mod dataset_publish;
 mod form;
+mod mail;
 mod runs;
 mod users;
 mod workers;
@@ -86,6 +87,8 @@ pub fn configure(routes: &mut ServiceConfig) {
         )
         .route("/console/workers", get().to(workers::list))
         .route("/console/workers/now", get().to(workers::part))
+        .route("/console/mail", get().to(mail::list))
+        .route("/console/mail/retry", web::post().to(mail::retry))
         .route("/console/users", get().to(users::list))
         .route(
             "/console/users/{username}/role",
