@@ -64,6 +64,8 @@ pub enum Throttle {
     Submission,
     /// Announcing, writing, reporting.
     Message,
+    /// Inviting people, guessing invitations' links.
+    Invitation,
 }
 
 /// One line of the table.
@@ -166,6 +168,14 @@ pub const RULES: &[Rule] = &[
 
     // Pages: those who compete
     rule("POST", "/challenges/{slug}/rules", Account, Submit),
+    rule("GET",  "/challenges/{slug}/join/{key}", Account, Read).throttled(Throttle::Invitation),
+    rule("POST", "/challenges/{slug}/join/{key}", Account, Submit).throttled(Throttle::Invitation),
+    rule("GET",  "/challenges/{slug}/team", Account, Read),
+    rule("POST", "/challenges/{slug}/team/name", Account, Submit),
+    rule("POST", "/challenges/{slug}/team/captain", Account, Submit),
+    rule("POST", "/challenges/{slug}/team/invitations", Account, Submit).throttled(Throttle::Invitation),
+    rule("POST", "/challenges/{slug}/team/invitations/{id}", Account, Submit),
+    rule("POST", "/challenges/{slug}/team/leave", Account, Submit),
     rule("GET",  "/challenges/{slug}/submit", Account, Submit),
     rule("POST", "/challenges/{slug}/submit", Account, Submit).throttled(Throttle::Submission),
     rule("GET",  "/challenges/{slug}/submissions", Account, Read),
@@ -223,6 +233,13 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/console/challenges/{slug}/rescore", ORGANIZERS, Organize),
     rule("POST", "/console/submissions/{id}/cancel", ORGANIZERS, Organize),
     rule("POST", "/console/submissions/{id}/rescore", ORGANIZERS, Organize),
+    rule("GET",  "/console/challenges/{slug}/participants", ORGANIZERS, Organize),
+    rule("GET",  "/console/challenges/{slug}/participants.csv", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/participants/requests", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/participants/link", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/participants/invitations", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/participants/invitations/{id}/remove", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/participants/teams/{id}/standing", ORGANIZERS, Organize),
     rule("GET",  "/console/workers", ORGANIZERS, Organize),
     rule("GET",  "/console/workers/now", ORGANIZERS, Organize),
     rule("GET",  "/console/mail", ADMINS, Organize),
@@ -263,7 +280,12 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/inbox", Account, Read),
     rule("POST", "/api/v1/challenges/{slug}/discussion", Account, Submit).throttled(Throttle::Message),
     rule("POST", "/api/v1/challenges/{slug}/discussion/{id}", Account, Submit).throttled(Throttle::Message),
-    rule("POST", "/api/v1/challenges/{slug}/membership", Account, Submit),
+    rule("POST", "/api/v1/challenges/{slug}/membership", Account, Submit).throttled(Throttle::Invitation),
+    rule("GET",  "/api/v1/challenges/{slug}/team", Account, Read),
+    rule("PATCH", "/api/v1/challenges/{slug}/team", Account, Submit),
+    rule("POST", "/api/v1/challenges/{slug}/team/invitations", Account, Submit).throttled(Throttle::Invitation),
+    rule("POST", "/api/v1/challenges/{slug}/team/invitations/{id}", Account, Submit),
+    rule("POST", "/api/v1/challenges/{slug}/team/leave", Account, Submit),
     rule("GET",  "/api/v1/challenges/{slug}/submissions", Account, Read),
     rule("POST", "/api/v1/challenges/{slug}/submissions", Account, Submit).throttled(Throttle::Submission),
     rule("GET",  "/api/v1/submissions/{id}", Account, Read),
@@ -289,6 +311,16 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/v1/challenges/{slug}/rescore", ORGANIZERS, Organize),
     rule("POST", "/api/v1/submissions/{id}/cancel", ORGANIZERS, Organize),
     rule("POST", "/api/v1/submissions/{id}/rescore", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/challenges/{slug}/participants", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/challenges/{slug}/participants/requests", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/participants/requests", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/participants/link", ORGANIZERS, Organize),
+    rule("DELETE", "/api/v1/challenges/{slug}/participants/link", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/challenges/{slug}/participants/invitations", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/participants/invitations", ORGANIZERS, Organize),
+    rule("DELETE", "/api/v1/challenges/{slug}/participants/invitations/{id}", ORGANIZERS, Organize),
+    rule("PUT",  "/api/v1/challenges/{slug}/participants/teams/{id}/disqualification", ORGANIZERS, Organize),
+    rule("DELETE", "/api/v1/challenges/{slug}/participants/teams/{id}/disqualification", ORGANIZERS, Organize),
     rule("GET",  "/api/v1/workers", ORGANIZERS, Organize),
 
     // The API: workers

@@ -80,6 +80,15 @@ fn invalid(field: &'static str, problem: impl Into<String>) -> AccountError {
     }
 }
 
+/// Whether a text looks like an e-mail address: one `@`, a host with a dot, no white space.
+pub fn is_email_address(text: &str) -> bool {
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(local, host)| {
+            !local.is_empty() && host.len() >= 3 && host.contains('.') && !host.contains('@')
+        })
+        && !text.contains(char::is_whitespace)
+}
+
 fn check(sign_up: &SignUp) -> Result<(), AccountError> {
     let name = &sign_up.username;
     let allowed = |character: char| character.is_ascii_alphanumeric() || "-_".contains(character);
@@ -89,12 +98,7 @@ fn check(sign_up: &SignUp) -> Result<(), AccountError> {
             "use 3 to 30 letters, digits, hyphens or underscores",
         ));
     }
-    let looks_like_address = sign_up.email.len() <= 254
-        && sign_up.email.split_once('@').is_some_and(|(local, host)| {
-            !local.is_empty() && host.len() >= 3 && host.contains('.') && !host.contains('@')
-        })
-        && !sign_up.email.contains(char::is_whitespace);
-    if !looks_like_address {
+    if !is_email_address(&sign_up.email) {
         return Err(invalid("email", "this is not an e-mail address"));
     }
     check_password(&sign_up.password)

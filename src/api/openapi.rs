@@ -9,7 +9,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::v1::{
     account, announcements, challenges, datasets, discussion, inbox, kinds, leaderboard,
-    metrics_catalogue, receipts, runs, submissions, talent, uploads, worker, workers,
+    metrics_catalogue, participants, receipts, runs, submissions, talent, teams, uploads, worker,
+    workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -31,6 +32,21 @@ use crate::http::fault::Fault;
         kinds::starter_kit,
         kinds::features,
         challenges::accept_rules,
+        teams::find,
+        teams::change,
+        teams::invite,
+        teams::answer,
+        teams::leave,
+        participants::list,
+        participants::requests,
+        participants::decide,
+        participants::make_link,
+        participants::take_back_link,
+        participants::addresses,
+        participants::invite,
+        participants::remove_address,
+        participants::disqualify,
+        participants::reinstate,
         challenges::create,
         challenges::publish,
         leaderboard::page,
@@ -81,6 +97,8 @@ use crate::http::fault::Fault;
     tags(
         (name = "challenges", description = "Contests, their rules and their leaderboards"),
         (name = "messages", description = "Announcements, discussions, and what one was told"),
+        (name = "teams", description = "Who competes together"),
+        (name = "participants", description = "Who takes part, for organizers"),
         (name = "submissions", description = "Sending predictions and seeing their scores"),
         (name = "datasets", description = "Published data and its files"),
         (name = "uploads", description = "Sending raw files part by part, by the tus protocol 1.0.0"),

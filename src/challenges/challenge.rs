@@ -2,17 +2,23 @@
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+use diesel::dsl::exists;
+use diesel::expression::BoxableExpression;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 use serde::{Deserialize, Serialize};
 
 use super::draft::{CarryOver, Joining, LatePolicy, SecondaryMetric, check_pages};
 use super::limits::Limits;
 use crate::accounts::permissions::Principal;
 use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
+use crate::accounts::users::Role;
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
-use crate::platform::schema::{challenge_pages, challenges, phases};
+use crate::platform::schema::{
+    challenge_invitations, challenge_pages, challenges, members, phases, users,
+};
 use crate::platform::storage::{Area, StorageError};
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::{FileFormat, PredictionFormat};
@@ -240,6 +246,9 @@ pub enum ChallengeError {
     /// It is somebody else's.
     #[error("Only its organizer and admins may do this.")]
     NotYours,
+    /// The organizer was asked, and would rather not.
+    #[error("The organizer declined your request to join this challenge.")]
+    Declined,
     /// A field of the draft is not as it must be.
     #[error("{field}: {problem}")]
     Invalid {
@@ -537,30 +546,84 @@ pub(super) fn readable<T, E: std::fmt::Display>(parsed: Result<T, E>) -> Result<
 /// A challenge with its phases in order.
 pub type WithPhases = (Challenge, Vec<Phase>);
 
-/// The challenge of this address, if the caller may see it: drafts are their organizer's alone.
+type Condition = Box<dyn BoxableExpression<challenges::table, MultiBackend, SqlType = Bool>>;
+
+/// Which challenges a caller may know of; all others do not exist for them. The one place that decides it:
+/// drafts are their organizer's alone, and what is by invitation its members' and theirs who are on its list.
+fn known_to(principal: &Principal) -> Condition {
+    let published = challenges::published_at.is_not_null();
+    let Some(user) = principal.user() else {
+        return Box::new(published.and(challenges::joining.ne(Joining::Invited)));
+    };
+    let is_member = members::table
+        .filter(members::challenge_id.eq(challenges::id))
+        .filter(members::user_id.eq(user.id));
+    let is_listed = challenge_invitations::table
+        .inner_join(users::table.on(users::email.eq(challenge_invitations::email)))
+        .filter(challenge_invitations::challenge_id.eq(challenges::id))
+        .filter(users::id.eq(user.id));
+    match user.role {
+        Role::Admin => Box::new(challenges::id.is_not_null()),
+        Role::Organizer | Role::Expert | Role::Scout => {
+            // Those who lost the role manage nothing; no row has this owner.
+            let owner = match user.role {
+                Role::Organizer => user.id,
+                _ => -1,
+            };
+            Box::new(
+                challenges::owner_id.eq(owner).or(published.and(
+                    challenges::joining
+                        .ne(Joining::Invited)
+                        .or(exists(is_member))
+                        .or(exists(is_listed)),
+                )),
+            )
+        }
+    }
+}
+
+fn with_phases(
+    connection: &mut DatabaseConnection,
+    slug: &str,
+    row: Option<ChallengeRow>,
+) -> Result<WithPhases, ChallengeError> {
+    let row = row.ok_or_else(|| ChallengeError::NotFound(slug.to_owned()))?;
+    let rows: Vec<PhaseRow> = phases::table
+        .filter(phases::challenge_id.eq(row.id))
+        .order(phases::position)
+        .select(PhaseRow::as_select())
+        .load(connection)?;
+    let found: Result<Vec<Phase>, DatabaseError> = rows.into_iter().map(Phase::try_from).collect();
+    Ok((Challenge::try_from(row)?, found?))
+}
+
+/// The challenge of this address for an operator, or for a rule that decides by itself whether the caller
+/// may see it.
+pub(super) fn find_whoever_asks(
+    connection: &mut DatabaseConnection,
+    slug: &str,
+) -> Result<WithPhases, ChallengeError> {
+    let row: Option<ChallengeRow> = challenges::table
+        .filter(challenges::slug.eq(slug))
+        .select(ChallengeRow::as_select())
+        .first(connection)
+        .optional()?;
+    with_phases(connection, slug, row)
+}
+
+/// The challenge of this address, if the caller may know of it.
 pub fn find(
     connection: &mut DatabaseConnection,
     principal: &Principal,
     slug: &str,
 ) -> Result<WithPhases, ChallengeError> {
-    let rows: Vec<(ChallengeRow, PhaseRow)> = challenges::table
-        .inner_join(phases::table)
+    let row: Option<ChallengeRow> = challenges::table
         .filter(challenges::slug.eq(slug))
-        .order(phases::position)
-        .select((ChallengeRow::as_select(), PhaseRow::as_select()))
-        .load(connection)?;
-    let not_found = || ChallengeError::NotFound(slug.to_owned());
-    let mut challenge = None;
-    let mut found = Vec::with_capacity(rows.len());
-    for (row, phase) in rows {
-        challenge.get_or_insert(row);
-        found.push(Phase::try_from(phase)?);
-    }
-    let challenge = Challenge::try_from(challenge.ok_or_else(not_found)?)?;
-    if challenge.published_at.is_none() && !principal.may_manage(challenge.owner_id) {
-        return Err(not_found());
-    }
-    Ok((challenge, found))
+        .filter(known_to(principal))
+        .select(ChallengeRow::as_select())
+        .first(connection)
+        .optional()?;
+    with_phases(connection, slug, row)
 }
 
 /// The challenge of this address, if the caller may run it.
@@ -579,9 +642,9 @@ pub fn find_managed(
 
 /// Which challenges a list is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listed {
-    /// All that are published.
-    Published,
+pub enum Listed<'a> {
+    /// All that are published and that this caller may know of.
+    PublishedFor(&'a Principal),
     /// All of an organizer's, drafts included.
     OwnedBy(i64),
     /// Every one: for admins.
@@ -591,7 +654,7 @@ pub enum Listed {
 /// Up to `limit` challenges, newest first, older than the challenge `before` where given.
 pub fn list(
     connection: &mut DatabaseConnection,
-    listed: Listed,
+    listed: Listed<'_>,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<WithPhases>, ChallengeError> {
@@ -601,7 +664,11 @@ pub fn list(
         .select(ChallengeRow::as_select())
         .into_boxed::<MultiBackend>();
     match listed {
-        Listed::Published => query = query.filter(challenges::published_at.is_not_null()),
+        Listed::PublishedFor(principal) => {
+            query = query
+                .filter(challenges::published_at.is_not_null())
+                .filter(known_to(principal));
+        }
         Listed::OwnedBy(owner) => query = query.filter(challenges::owner_id.eq(owner)),
         Listed::All => {}
     }

@@ -2,7 +2,7 @@
 //!
 //! [`draft`] is what an organizer writes, [`posting`] tries its solutions, [`challenge`] keeps it, [`life`]
 //! brings it from draft to archive.
-//! [`membership`] is who takes part, [`submissions`] what they send and whether it is accepted
+//! [`membership`] is who takes part ([`joining`], [`teams`], [`participants`]), [`submissions`] what they send and whether it is accepted
 //! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
 //! [`workload`] tells an organizer what waits. [`starter_kit`] is what a competitor begins with.
 //!
@@ -20,10 +20,12 @@ pub mod draft;
 mod entries;
 pub mod flags;
 pub mod history;
+pub mod joining;
 pub mod leaderboard;
 pub mod life;
 pub mod limits;
 pub mod membership;
+pub mod participants;
 pub mod posting;
 pub mod receipts;
 pub mod replay;
@@ -33,6 +35,7 @@ pub mod selection;
 pub mod standing;
 pub mod starter_kit;
 pub mod submissions;
+pub mod teams;
 pub mod tiers;
 pub mod upkeep;
 pub mod workload;

@@ -9,9 +9,10 @@ use super::flags::{Suspect, flag_near_identical};
 use super::leaderboard::FiniteScores;
 use super::receipts;
 use super::submissions::SubmissionState;
+use super::teams;
 use crate::platform::column_types::json_text;
 use crate::platform::database::{DatabaseConnection, DatabaseError};
-use crate::platform::schema::{phases, run_logs, submission_evidence, submissions, teams};
+use crate::platform::schema::{phases, run_logs, submission_evidence, submissions};
 use crate::scoring::evidence::Evidence;
 use crate::scoring::intervals::Replicates;
 use crate::scoring::judge::{Judgement, Outcome};
@@ -66,6 +67,7 @@ pub(super) fn store(
     if !queue::finish(connection, lease)? {
         return Err(RunError::LeaseLost);
     }
+    teams::lock_team_of(connection, submission_id)?;
     let before: Reported = submissions::table
         .inner_join(phases::table)
         .filter(submissions::id.eq(submission_id))
@@ -80,9 +82,6 @@ pub(super) fn store(
             submissions::scored_at,
         ))
         .first(connection)?;
-    diesel::update(teams::table.find(before.team_id))
-        .set(teams::revision.eq(teams::revision + 1))
-        .execute(connection)?;
     let outcome = finite(&judgement.outcome);
     let finished = Finished {
         verdict: outcome.verdict(),

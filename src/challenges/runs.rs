@@ -10,10 +10,11 @@ use diesel::sql_types::{BigInt, Timestamp};
 
 use super::challenge::{self, ChallengeError, current_phase};
 use super::submissions::SubmissionState;
+use super::teams;
 use crate::accounts::permissions::Principal;
 use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
-use crate::platform::schema::{challenges, phases, runs, submissions, teams};
+use crate::platform::schema::{challenges, phases, runs, submissions};
 use crate::scoring::queue::{self, RunState};
 use crate::scoring::verdict::Verdict;
 
@@ -50,7 +51,6 @@ struct Managed {
     owner_id: i64,
     challenge_id: i64,
     slug: String,
-    team_id: i64,
     state: SubmissionState,
 }
 
@@ -66,7 +66,6 @@ fn managed(
             challenges::owner_id,
             challenges::id,
             challenges::slug,
-            submissions::team_id,
             submissions::state,
         ))
         .first(connection)
@@ -74,13 +73,6 @@ fn managed(
     found
         .filter(|found| principal.may_manage(found.owner_id))
         .ok_or(RunActError::NotFound(id))
-}
-
-fn take_team(connection: &mut DatabaseConnection, team_id: i64) -> Result<(), DatabaseError> {
-    diesel::update(teams::table.find(team_id))
-        .set(teams::revision.eq(teams::revision + 1))
-        .execute(connection)?;
-    Ok(())
 }
 
 fn record(
@@ -111,16 +103,13 @@ pub fn cancel(
     id: i64,
 ) -> Result<String, RunActError> {
     let Managed {
-        team_id,
-        slug,
-        challenge_id,
-        ..
+        slug, challenge_id, ..
     } = managed(connection, principal, id)?;
     // Runs before teams: in the order of the transaction that stores a report.
     if !queue::end_all(connection, id)? {
         return Err(RunActError::NothingToCancel(id));
     }
-    take_team(connection, team_id)?;
+    teams::lock_team_of(connection, id)?;
     diesel::update(
         submissions::table
             .find(id)
@@ -156,8 +145,8 @@ pub fn score_again(
     principal: &Principal,
     id: i64,
 ) -> Result<Again, RunActError> {
-    let team_id = managed(connection, principal, id)?.team_id;
-    take_team(connection, team_id)?;
+    managed(connection, principal, id)?;
+    teams::lock_team_of(connection, id)?;
     // Asked again under the lock.
     let Managed {
         slug,
@@ -204,9 +193,7 @@ pub fn rescore(
     if let Some(principal) = who {
         challenge::find_managed(connection, principal, slug)?;
     }
-    // A draft has no submissions, so it does no harm that an operator does not see it here.
-    let (challenge, phases) =
-        challenge::find(connection, who.unwrap_or(&Principal::Visitor), slug)?;
+    let (challenge, phases) = challenge::find_whoever_asks(connection, slug)?;
     let chosen = match phase {
         Some(name) => phases.iter().find(|phase| phase.name == name),
         None => current_phase(&phases, now),

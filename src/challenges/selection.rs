@@ -10,7 +10,7 @@ use super::submissions::{DESCRIPTION_LIMIT, SubmissionState};
 use crate::accounts::permissions::Principal;
 use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
-use crate::platform::schema::{challenges, phases, submissions, teams};
+use crate::platform::schema::{challenges, phases, submissions};
 use crate::scoring::queue;
 
 /// Why an act on a submission was not done.
@@ -108,9 +108,7 @@ impl Subject {
     }
 
     fn take_team(&self, connection: &mut DatabaseConnection) -> Result<(), DatabaseError> {
-        diesel::update(teams::table.find(self.team_id))
-            .set(teams::revision.eq(teams::revision + 1))
-            .execute(connection)?;
+        super::teams::lock_team_of(connection, self.id)?;
         Ok(())
     }
 

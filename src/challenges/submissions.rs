@@ -124,6 +124,12 @@ pub enum SubmitError {
     /// It is over and kept.
     #[error("This challenge is archived; it takes no submissions any more.")]
     Archived,
+    /// The organizer took the team off the boards.
+    #[error("Your team is disqualified: {reason}")]
+    Disqualified {
+        /// Why, in the organizer's words.
+        reason: String,
+    },
     /// No phase has begun.
     #[error("The phase {phase} opens at {at}.")]
     NotOpen {
@@ -237,6 +243,9 @@ pub fn admission(
         return Err(SubmitError::RulesChanged {
             current: challenge.rules_version,
         });
+    }
+    if let Some(reason) = super::teams::disqualification(connection, membership.team_id)? {
+        return Err(SubmitError::Disqualified { reason });
     }
     match challenge.stage {
         Stage::Draft | Stage::Review => return Err(SubmitError::NotPublished),
@@ -386,23 +395,20 @@ fn lock_team(
     principal: &Principal,
     slug: &str,
 ) -> Result<(), SubmitError> {
-    use crate::platform::schema::members;
     let user_id = principal
         .user()
         .map(|user| user.id)
         .ok_or(SubmitError::NotAMember)?;
-    let team_id: i64 = members::table
-        .inner_join(challenges::table)
+    let challenge_id: Option<i64> = challenges::table
         .filter(challenges::slug.eq(slug))
-        .filter(members::user_id.eq(user_id))
-        .select(members::team_id)
+        .select(challenges::id)
         .first(connection)
-        .optional()?
-        .ok_or(SubmitError::NotAMember)?;
-    diesel::update(teams::table.find(team_id))
-        .set(teams::revision.eq(teams::revision + 1))
-        .execute(connection)?;
-    Ok(())
+        .optional()?;
+    let taken = match challenge_id {
+        Some(id) => super::teams::lock_team_of_user(connection, id, user_id)?,
+        None => None,
+    };
+    taken.map(|_| ()).ok_or(SubmitError::NotAMember)
 }
 
 /// The last part of a client's file name, without control characters, of bearable length.

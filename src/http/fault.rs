@@ -17,6 +17,8 @@ use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
 use crate::challenges::runs::RunActError;
 use crate::challenges::submissions::SubmitError;
+use crate::challenges::teams::TeamError;
+use crate::challenges::teams::merges::MergeRefusal;
 use crate::datasets::drafts::DraftError;
 use crate::datasets::publish::PublishError;
 use crate::datasets::signed_links::LinkRefusal;
@@ -186,9 +188,41 @@ impl From<ChallengeError> for Fault {
             ChallengeError::NotYours => {
                 Self::new(StatusCode::FORBIDDEN, "forbidden", error.to_string())
             }
+            ChallengeError::Declined => {
+                Self::new(StatusCode::FORBIDDEN, "join_declined", error.to_string())
+            }
             ChallengeError::Invalid { field, problem } => Self::invalid(&field, problem),
             ChallengeError::Storage(error) => error.into(),
             ChallengeError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<TeamError> for Fault {
+    fn from(error: TeamError) -> Self {
+        let text = error.to_string();
+        let forbidden = |kind| Self::new(StatusCode::FORBIDDEN, kind, text.clone());
+        let conflict = |kind| Self::new(StatusCode::CONFLICT, kind, text.clone());
+        match error {
+            TeamError::Challenge(error) => error.into(),
+            TeamError::NotAMember => forbidden("rules_not_accepted"),
+            TeamError::NotTheCaptain { .. } => forbidden("not_the_captain"),
+            TeamError::Invalid { field, problem } => Self::invalid(field, problem),
+            TeamError::NoSuchInvitation | TeamError::NoSuchTeam(_) => Self::not_found(text),
+            TeamError::NotAlone { .. } => conflict("not_alone"),
+            TeamError::LastMember => conflict("last_member"),
+            TeamError::SentToday { .. } => conflict("sent_today"),
+            TeamError::Over => conflict("challenge_over"),
+            TeamError::Merge(refusal) => conflict(match refusal {
+                MergeRefusal::Locked { .. } => "teams_locked",
+                MergeRefusal::SameTeam => "same_team",
+                MergeRefusal::TooLarge { .. } => "team_too_large",
+                MergeRefusal::TooManySubmissions { .. } => "too_many_submissions",
+                MergeRefusal::Disqualified { .. } => "disqualified",
+                MergeRefusal::Baseline { .. } => "baseline",
+                MergeRefusal::RulesNotAccepted { .. } => "rules_not_accepted",
+            }),
+            TeamError::Database(error) => error.into(),
         }
     }
 }
@@ -202,6 +236,7 @@ impl From<SubmitError> for Fault {
             SubmitError::NotAMember => forbidden("rules_not_accepted"),
             SubmitError::RulesChanged { .. } => forbidden("rules_changed"),
             SubmitError::NotPublished => forbidden("not_published"),
+            SubmitError::Disqualified { .. } => forbidden("disqualified"),
             SubmitError::NotOpen { .. } => forbidden("not_open"),
             SubmitError::Closed { .. } => forbidden("closed"),
             SubmitError::Archived => forbidden("archived"),

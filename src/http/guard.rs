@@ -35,6 +35,7 @@ pub struct Throttles {
     sign_in: DefaultKeyedRateLimiter<IpAddr>,
     submission: DefaultKeyedRateLimiter<IpAddr>,
     message: DefaultKeyedRateLimiter<IpAddr>,
+    invitation: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Throttles {
@@ -49,6 +50,7 @@ impl Throttles {
             sign_in: per_minute(config.sign_in_per_minute),
             submission: per_minute(config.submissions_per_minute),
             message: per_minute(config.messages_per_minute),
+            invitation: per_minute(config.invitations_per_minute),
         }
     }
 
@@ -57,6 +59,7 @@ impl Throttles {
             Throttle::SignIn => &self.sign_in,
             Throttle::Submission => &self.submission,
             Throttle::Message => &self.message,
+            Throttle::Invitation => &self.invitation,
         };
         limiter.check_key(&address).map_err(|refused| {
             let wait = refused.wait_time_from(limiter.clock().now()).as_secs() + 1;

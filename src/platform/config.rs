@@ -61,6 +61,8 @@ pub struct Config {
     pub sign_in_per_minute: u32,
     /// Submissions that one address may send in a minute, whatever its challenges' own limits.
     pub submissions_per_minute: u32,
+    /// Invitations to teams that one address may send, and invitation links that it may try, in a minute.
+    pub invitations_per_minute: u32,
     /// Whether an admin alone publishes challenges, after their organizers have handed them in for review.
     pub challenge_review: bool,
     /// Announcements, posts and reports that one address may send in a minute.
@@ -121,6 +123,7 @@ impl Default for Config {
             session_days: 14,
             sign_in_per_minute: 20,
             submissions_per_minute: 60,
+            invitations_per_minute: 30,
             challenge_review: false,
             messages_per_minute: 30,
             mail_url: String::new(),
@@ -193,6 +196,7 @@ impl Config {
             ("sign_in_per_minute", config.sign_in_per_minute),
             ("submissions_per_minute", config.submissions_per_minute),
             ("messages_per_minute", config.messages_per_minute),
+            ("invitations_per_minute", config.invitations_per_minute),
         ] {
             if value == 0 {
                 return Err(ConfigurationError::Impossible(format!(

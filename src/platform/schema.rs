@@ -448,6 +448,7 @@ diesel::table! {
         decided_at -> Nullable<Timestamp>,
         decided_by -> Nullable<BigInt>,
         approved -> Nullable<Bool>,
+        rules_version -> Integer,
     }
 }
 

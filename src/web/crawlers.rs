@@ -7,6 +7,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::{self, Data, ServiceConfig};
 
 use super::page::get;
+use crate::accounts::permissions::Principal;
 use crate::challenges::challenge;
 use crate::datasets::catalogue;
 use crate::http::fault::Fault;
@@ -39,8 +40,8 @@ async fn sitemap(state: Data<State>) -> Result<HttpResponse, Fault> {
         .database
         .read(|connection| {
             let datasets = catalogue::list(connection, catalogue::Listed::All, None, NEWEST)?;
-            let challenges =
-                challenge::list(connection, challenge::Listed::Published, None, NEWEST)?;
+            let everybodys = challenge::Listed::PublishedFor(&Principal::Visitor);
+            let challenges = challenge::list(connection, everybodys, None, NEWEST)?;
             Ok::<_, Fault>((datasets, challenges))
         })
         .await?;

@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::challenges::Card;
 use super::page::{Page, get};
+use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self, Listed};
 use crate::http::fault::Fault;
 use crate::http::state::State;
@@ -26,11 +27,17 @@ struct HomePage {
     cards: Vec<Card>,
 }
 
-async fn home(request: HttpRequest, state: Data<State>) -> Result<HttpResponse, Fault> {
+async fn home(
+    request: HttpRequest,
+    state: Data<State>,
+    principal: Principal,
+) -> Result<HttpResponse, Fault> {
     let now = state.clock.now();
     let newest = state
         .database
-        .read(move |connection| challenge::list(connection, Listed::Published, None, NEWEST))
+        .read(move |connection| {
+            challenge::list(connection, Listed::PublishedFor(&principal), None, NEWEST)
+        })
         .await?;
     let mut cards: Vec<Card> = newest
         .iter()

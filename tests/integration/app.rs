@@ -210,6 +210,7 @@ impl TestApp {
             messages_per_minute: 100_000,
             // Letters too.
             mail_url: "none".into(),
+            invitations_per_minute: 100_000,
             ..Config::default()
         };
         let clock = Clock::manual(beginning());
@@ -545,6 +546,11 @@ impl Api<'_> {
     pub fn post(&self, path: &str) -> RequestBuilder {
         let url = format!("{}/api/v1{path}", self.app.address);
         self.app.client.post(url).bearer_auth(self.token)
+    }
+
+    pub fn patch(&self, path: &str) -> RequestBuilder {
+        let url = format!("{}/api/v1{path}", self.app.address);
+        self.app.client.patch(url).bearer_auth(self.token)
     }
 }
 

@@ -19,5 +19,6 @@ mod real_laps;
 mod receipts;
 mod releases;
 mod schema;
+mod teams;
 mod worker_api;
 mod workers;

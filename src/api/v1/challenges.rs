@@ -18,11 +18,12 @@ use crate::api::{Answer, House};
 use crate::challenges::challenge::{
     self, Challenge, ChallengeError, Listed, Page, Phase, PhaseState, current_phase,
 };
-use crate::challenges::draft::ChallengeDraft;
+use crate::challenges::draft::{ChallengeDraft, Joining};
 use crate::challenges::life;
 use crate::challenges::limits::{Used, remaining_today};
+use crate::challenges::membership::{self, Acceptance, Joined};
 use crate::challenges::posting::{self, ChallengeFiles};
-use crate::challenges::{membership, submissions};
+use crate::challenges::{joining, submissions};
 use crate::datasets::catalogue;
 use crate::http::downloads::{self, Download};
 use crate::http::fault::Fault;
@@ -100,6 +101,12 @@ pub struct ChallengeDetail {
     pages: Vec<Page>,
     /// The rules, in Markdown.
     rules: String,
+    /// Who may join.
+    joining: Joining,
+    /// Who may win, in Markdown; where it is not empty, members confirm that it holds for them.
+    eligibility: String,
+    /// The most members of a team.
+    max_team_size: u32,
     /// What to send when the rules are accepted.
     rules_version: i32,
     /// What a predictions file must hold.
@@ -189,17 +196,24 @@ pub struct ChallengeData {
 
 /// Lists challenges
 ///
-/// Published challenges, newest first.
+/// Published challenges, newest first. Those by invitation alone are listed for members and invitees.
 #[utoipa::path(
     get, path = "/api/v1/challenges", operation_id = "list_challenges", tag = "challenges",
     params(Paging),
     responses((status = 200, description = "A page of challenges", body = ChallengeList)),
 )]
-pub async fn list(house: House, paging: Query<Paging>) -> Result<Json<ChallengeList>, Fault> {
+pub async fn list(
+    house: House,
+    principal: Principal,
+    paging: Query<Paging>,
+) -> Result<Json<ChallengeList>, Fault> {
     let (limit, after) = (paging.limit()?, paging.after()?);
     let mut found = house
         .database
-        .read(move |connection| challenge::list(connection, Listed::Published, after, limit + 1))
+        .read(move |connection| {
+            let listed = Listed::PublishedFor(&principal);
+            challenge::list(connection, listed, after, limit + 1)
+        })
         .await?;
     let next = paging::cut(&mut found, limit, |(challenge, _)| challenge.id);
     let now = house.clock.now();
@@ -282,6 +296,9 @@ fn detail(
         rates_drivers: challenge.rates_drivers,
         pages,
         rules: challenge.rules.clone(),
+        joining: challenge.joining,
+        eligibility: challenge.eligibility.clone(),
+        max_team_size: challenge.max_team_size,
         rules_version: challenge.rules_version,
         prediction_format: challenge.prediction_format.clone(),
         kinds: KindDetail::all(&challenge),
@@ -375,6 +392,16 @@ pub struct AcceptRules {
     #[schema(minimum = 1)]
     #[serde(deserialize_with = "whole")]
     rules_version: i32,
+    /// Whether what the challenge writes about eligibility holds for you; asked where it writes something.
+    #[serde(default)]
+    eligible: bool,
+    /// What you write to an organizer who decides whether you come in.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    message: String,
+    /// What the invitation's link ends with, where you have one.
+    #[serde(default)]
+    invitation_key: Option<String>,
 }
 
 /// A whole number, however it is written: to JSON 1.0 and 1 are the same.
@@ -393,8 +420,8 @@ fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i32, D::Er
 
 /// Accepts the rules
 ///
-/// Joins the challenge, or accepts a newer version of its rules. A person alone is a team of one that
-/// has their name.
+/// Joins the challenge, asks to be let in where the organizer decides, or accepts a newer version of the
+/// rules. A person alone is a team of one that has their name.
 #[utoipa::path(
     post, path = "/api/v1/challenges/{slug}/membership", operation_id = "accept_rules",
     tag = "challenges",
@@ -403,6 +430,7 @@ fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i32, D::Er
     responses(
         (status = 200, description = "Was a member before", body = Membership),
         (status = 201, description = "Joined", body = Membership),
+        (status = 202, description = "The organizer decides who comes in; the request waits"),
         (status = 400, description = "The body is no JSON."),
         (status = 409, description = "The rules are of another version by now."),
         (status = 413, description = "The body is too long."),
@@ -417,33 +445,46 @@ pub async fn accept_rules(
 ) -> Answer {
     let now = house.clock.now();
     let user = guard::user(&principal)?.clone();
-    let (slug, version) = (slug.into_inner(), accepted.rules_version);
-    let (joined, place) = house
+    let (slug, accepted) = (slug.into_inner(), accepted.into_inner());
+    let version = accepted.rules_version;
+    let acceptance = Acceptance {
+        rules_version: version,
+        is_eligible: accepted.eligible,
+        message: accepted.message,
+        invitation_key: accepted.invitation_key,
+    };
+    let (status, place) = house
         .database
         .write(move |connection| {
-            let (challenge, _) = challenge::find(connection, &principal, &slug)?;
+            let (challenge, _) = match &acceptance.invitation_key {
+                Some(key) => joining::find_by_key(connection, &slug, key)
+                    .or_else(|_| challenge::find(connection, &principal, &slug))?,
+                None => challenge::find(connection, &principal, &slug)?,
+            };
             if version != challenge.rules_version {
                 return Err(rules_changed(&slug, challenge.rules_version));
             }
             let before = membership::of(connection, challenge.id, user.id)?;
-            let place = membership::accept_rules(connection, now, &user, &challenge, version)?;
-            let team = membership::team_name(connection, place.team_id)?;
-            let rules_version = place.rules_version;
-            Ok((
-                before.is_none(),
-                Membership {
-                    team,
-                    rules_version,
-                },
-            ))
+            let joined = membership::accept_rules(connection, now, &user, &challenge, &acceptance)?;
+            let Joined::Member(place) = joined else {
+                return Ok((StatusCode::ACCEPTED, None));
+            };
+            let status = match before {
+                None => StatusCode::CREATED,
+                Some(_) => StatusCode::OK,
+            };
+            let place = Membership {
+                team: membership::team_name(connection, place.team_id)?,
+                rules_version: place.rules_version,
+            };
+            Ok((status, Some(place)))
         })
         .await?;
-    let status = if joined {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok(HttpResponse::build(status).json(place))
+    let mut answer = HttpResponse::build(status);
+    Ok(match place {
+        Some(place) => answer.json(place),
+        None => answer.finish(),
+    })
 }
 
 fn rules_changed(slug: &str, current: i32) -> Fault {

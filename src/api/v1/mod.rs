@@ -14,10 +14,12 @@ pub mod kinds;
 pub mod leaderboard;
 pub mod metrics_catalogue;
 mod paging;
+pub mod participants;
 pub mod receipts;
 pub mod runs;
 pub mod submissions;
 pub mod talent;
+pub mod teams;
 pub mod uploads;
 pub mod worker;
 pub mod workers;
@@ -50,6 +52,7 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(
             web::resource("/api/v1/challenges/{slug}/membership").post(challenges::accept_rules),
         )
+        .configure(configure_teams)
         .service(
             readable("/api/v1/challenges/{slug}/submissions", submissions::list)
                 .post(submissions::create),
@@ -133,6 +136,31 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         ))
         .service(
             web::resource("/api/v1/worker/runs/{run}/predictions").put(worker::keep_predictions),
+        );
+}
+
+/// Teams, and who takes part.
+fn configure_teams(routes: &mut ServiceConfig) {
+    let team = |path: &str| format!("/api/v1/challenges/{{slug}}/team{path}");
+    let all = |path: &str| format!("/api/v1/challenges/{{slug}}/participants{path}");
+    routes
+        .service(readable(&team(""), teams::find).patch(teams::change))
+        .service(web::resource(team("/invitations")).post(teams::invite))
+        .service(web::resource(team("/invitations/{id}")).post(teams::answer))
+        .service(web::resource(team("/leave")).post(teams::leave))
+        .service(readable(&all(""), participants::list))
+        .service(readable(&all("/requests"), participants::requests).post(participants::decide))
+        .service(
+            web::resource(all("/link"))
+                .post(participants::make_link)
+                .delete(participants::take_back_link),
+        )
+        .service(readable(&all("/invitations"), participants::addresses).post(participants::invite))
+        .service(web::resource(all("/invitations/{id}")).delete(participants::remove_address))
+        .service(
+            web::resource(all("/teams/{id}/disqualification"))
+                .put(participants::disqualify)
+                .delete(participants::reinstate),
         );
 }
 

@@ -12,9 +12,10 @@ use crate::accounts::users::User;
 use crate::challenges::challenge::{self, ChallengeError, current_phase};
 use crate::challenges::draft::ChallengeDraft;
 use crate::challenges::life;
+use crate::challenges::membership::{self, Acceptance, Joined};
 use crate::challenges::posting::{self, ChallengeFiles};
+use crate::challenges::submissions;
 use crate::challenges::submissions::Upload;
-use crate::challenges::{membership, submissions};
 use crate::cli::challenge::parse_draft;
 use crate::cli::progress::Progress;
 use crate::http::fault::Fault;
@@ -137,8 +138,16 @@ pub async fn join(state: &State, slug: &'static str, user: &User) -> anyhow::Res
             let membership = match membership::of(connection, challenge.id, user.id)? {
                 Some(known) if known.rules_version == challenge.rules_version => known,
                 _ => {
-                    let rules = challenge.rules_version;
-                    membership::accept_rules(connection, now, &user, &challenge, rules)?
+                    let acceptance = Acceptance {
+                        rules_version: challenge.rules_version,
+                        is_eligible: true,
+                        ..Acceptance::default()
+                    };
+                    match membership::accept_rules(connection, now, &user, &challenge, &acceptance)?
+                    {
+                        Joined::Member(membership) => membership,
+                        Joined::Waiting => return Err(ChallengeError::NotYours),
+                    }
                 }
             };
             Ok(Team {

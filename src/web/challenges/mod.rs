@@ -4,6 +4,7 @@ mod data;
 mod kinds;
 mod rules;
 mod submit;
+mod team;
 
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -37,7 +38,8 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(data::configure)
         .configure(kinds::configure)
         .configure(rules::configure)
-        .configure(submit::configure);
+        .configure(submit::configure)
+        .configure(team::configure);
 }
 
 /// A challenge in a list.
@@ -119,6 +121,7 @@ struct ListPage {
 async fn list(
     request: HttpRequest,
     state: Data<State>,
+    principal: Principal,
     query: Query<ListQuery>,
 ) -> Result<HttpResponse, Fault> {
     let now = state.clock.now();
@@ -126,7 +129,12 @@ async fn list(
     let mut found = state
         .database
         .read(move |connection| {
-            challenge::list(connection, Listed::Published, before, PER_PAGE + 1)
+            challenge::list(
+                connection,
+                Listed::PublishedFor(&principal),
+                before,
+                PER_PAGE + 1,
+            )
         })
         .await?;
     let more = found.len() as i64 > PER_PAGE;

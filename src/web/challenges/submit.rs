@@ -158,6 +158,12 @@ fn gate(admission: &Result<Admission, SubmitError>, slug: &str) -> Gate {
             None,
             to_rules(),
         ),
+        SubmitError::Disqualified { reason } => (
+            "Your team is disqualified",
+            format!("It sends nothing more. The organizer's reason: {reason}"),
+            None,
+            (format!("/challenges/{slug}/team"), "See your team"),
+        ),
         SubmitError::NotOpen { phase, at } => (
             "Not open yet",
             format!("The phase {phase} has not begun. It opens"),

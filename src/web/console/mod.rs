@@ -10,6 +10,7 @@ mod dataset_policy;
 mod dataset_publish;
 mod form;
 mod mail;
+mod participants;
 mod runs;
 mod users;
 mod workers;
@@ -85,6 +86,7 @@ pub fn configure(routes: &mut ServiceConfig) {
             "/console/submissions/{id}/rescore",
             web::post().to(runs::score_again),
         )
+        .configure(participants::configure)
         .route("/console/workers", get().to(workers::list))
         .route("/console/workers/now", get().to(workers::part))
         .route("/console/mail", get().to(mail::list))
