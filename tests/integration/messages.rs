@@ -563,7 +563,7 @@ on_both_databases!(
             states_now[1].2.as_ref().unwrap().contains("550"),
             "{states_now:?}"
         );
-        app.advance(TimeDelta::days(30));
+        app.advance(TimeDelta::days(3));
         assert_eq!(outbox.send_due().await.unwrap(), 0);
         assert!(admins.page("/console/mail").await.contains("Given up"));
         assert_eq!(admins.post("/console/mail/retry", &[]).await.status(), 303);
@@ -624,7 +624,6 @@ on_both_databases!(many_members_are_told_at_once, |app| async move {
     app.state
         .database
         .write(move |connection| {
-            // Two thousand and some who joined by other ways than one request each.
             let numbers = format!(
                 "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY}) "
             );
@@ -644,12 +643,10 @@ on_both_databases!(many_members_are_told_at_once, |app| async move {
         })
         .await
         .unwrap();
-    let begun = std::time::Instant::now();
     assert_eq!(
         announce(&app, &organizer, &slug, "Many").await.status(),
         201
     );
-    println!("telling {MANY} members took {:?}", begun.elapsed());
     let waiting: i64 = app
         .state
         .database
