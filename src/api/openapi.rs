@@ -8,7 +8,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, announcements, challenges, datasets, discussion, inbox, kinds, leaderboard,
+    account, announcements, bundles, challenges, datasets, discussion, inbox, kinds, leaderboard,
     metrics_catalogue, participants, receipts, runs, submissions, talent, teams, uploads, worker,
     workers,
 };
@@ -49,6 +49,9 @@ use crate::http::fault::Fault;
         participants::reinstate,
         challenges::create,
         challenges::publish,
+        bundles::import,
+        bundles::export,
+        bundles::clone_challenge,
         leaderboard::page,
         announcements::list,
         announcements::create,

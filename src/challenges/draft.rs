@@ -246,11 +246,17 @@ fn default_max_bytes() -> u64 {
     64 << 20
 }
 
+/// Addresses that are pages themselves where challenges are listed.
+const RESERVED: [&str; 3] = ["new", "import", "templates"];
+
 impl ChallengeDraft {
     /// Checks what can be checked without the database and the solutions.
     pub fn check(&self) -> Result<(), ChallengeError> {
         if !is_slug(&self.slug) {
             return invalid("slug", "use 2 to 60 lower-case letters, digits and hyphens");
+        }
+        if RESERVED.contains(&self.slug.as_str()) {
+            return invalid("slug", "a page of the platform has this address; choose another");
         }
         for (field, text, most) in [("title", &self.title, 120), ("tagline", &self.tagline, 300)] {
             if text.trim().is_empty() || text.chars().count() > most {

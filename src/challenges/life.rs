@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::challenge::{
     Challenge, ChallengeError, Phase, PhaseState, Stage, find, find_managed, invalid,
 };
+use super::reuse::missing_files;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::Role;
 use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
@@ -157,7 +158,8 @@ pub fn publish(
     slug: &str,
     needs_review: bool,
 ) -> Result<(), ChallengeError> {
-    let challenge = find_managed(connection, principal, slug)?;
+    let (challenge, phases) = find(connection, principal, slug)?;
+    only_own(principal, &challenge)?;
     match challenge.stage {
         Stage::Published | Stage::Archived => return Ok(()),
         Stage::Draft | Stage::Review if challenge.is_template => {
@@ -167,6 +169,12 @@ pub fn publish(
             );
         }
         Stage::Draft | Stage::Review => {}
+    }
+    if let Some(missing) = missing_files(&challenge, &phases).first() {
+        return invalid(
+            "stage",
+            format!("{missing} is missing; complete the draft with it first"),
+        );
     }
     let is_admin = principal
         .user()

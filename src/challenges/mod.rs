@@ -5,15 +5,18 @@
 //! [`membership`] is who takes part ([`joining`], [`teams`], [`participants`]), [`submissions`] what they send and whether it is accepted
 //! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
 //! [`workload`] tells an organizer what waits. [`starter_kit`] is what a competitor begins with.
+//! [`reuse`] clones, exports and imports challenges ([`bundle`], [`codabench`], [`templates`]).
 //!
 //! [`announcements`] and [`discussion`] are what people tell each other.
 //!
 //! May touch: `messages`, `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
 //! [`submissions`].
 
-pub mod carry_over;
 pub mod announcements;
+pub mod bundle;
+pub mod carry_over;
 pub mod challenge;
+pub mod codabench;
 pub mod discussion;
 pub mod dispatch;
 pub mod draft;
@@ -30,12 +33,14 @@ pub mod posting;
 pub mod receipts;
 pub mod replay;
 mod reports;
+pub mod reuse;
 pub mod runs;
 pub mod selection;
 pub mod standing;
 pub mod starter_kit;
 pub mod submissions;
 pub mod teams;
+pub mod templates;
 pub mod tiers;
 pub mod upkeep;
 pub mod workload;

@@ -5,24 +5,27 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use tempfile::NamedTempFile;
 
 use diesel::prelude::*;
 
-use super::challenge::{ChallengeError, Features, features_area, insert_pages, invalid};
+use super::bundle::PhaseFiles;
+use super::challenge::{
+    ChallengeError, Features, Stage, features_area, insert_pages, invalid,
+};
 use super::draft::{ChallengeDraft, PhaseDraft, SMALL_PUBLIC_SPLIT};
 use crate::accounts::users::User;
 use crate::datasets::catalogue;
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::json_text;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
-use crate::platform::schema::{challenges, datasets, phases, releases};
+use crate::platform::schema::{challenge_pages, challenges, datasets, phases, releases};
 use crate::platform::storage::{Area, Storage, StorageError, Stored};
 use crate::scoring::features::{CheckedFeatures, check_features};
 use crate::scoring::intake::{self, ArchiveLimits};
 use crate::scoring::metrics::{Metric, MetricError, Sample};
-use crate::scoring::predictions::{PredictionFormat, read_csv, score};
+use crate::scoring::predictions::{FileFormat, PredictionFormat, read_csv, score};
 use crate::scoring::rule::ScoringRule;
 use crate::scoring::runtimes::OnnxContract;
 use crate::scoring::solution::{SampleNumbers, Solution, Split};
@@ -38,14 +41,6 @@ pub struct ChallengeFiles {
     /// The scoring programs, one for each phase whose metric names one, in their order; or one for
     /// all of them.
     pub programs: Vec<PathBuf>,
-}
-
-/// The files of one phase, on this machine.
-#[derive(Debug, Clone)]
-struct PhaseFiles {
-    solution: PathBuf,
-    features: Option<PathBuf>,
-    program: Option<PathBuf>,
 }
 
 impl ChallengeFiles {
@@ -91,7 +86,7 @@ impl ChallengeFiles {
             .into_iter()
             .zip(&draft.phases)
             .map(|(solution, phase)| PhaseFiles {
-                solution,
+                solution: Some(solution),
                 features: match phase.features_file {
                     None => features.next(),
                     Some(_) => None,
@@ -115,8 +110,44 @@ pub async fn post(
     draft: ChallengeDraft,
     files: ChallengeFiles,
 ) -> Result<i64, ChallengeError> {
-    draft.check()?;
     let files = files.by_phase(&draft)?;
+    let posting = Posting::default();
+    post_phases(database, storage, now, owner, draft, files, posting).await
+}
+
+/// What a draft with its files becomes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Posting {
+    /// A template, which is never opened itself.
+    pub is_template: bool,
+    /// The draft of the same organizer that it takes the place of.
+    pub replaces: Option<i64>,
+    /// Where it came from, for the audit log.
+    pub origin: String,
+}
+
+/// The same for files that are given phase by phase. Those that are missing can be sent later
+/// ([`missing_files`](super::bundle::missing_files)): until then nobody can publish it.
+///
+/// # Errors
+/// [`ChallengeError`], with nothing posted and nothing replaced.
+pub async fn post_phases(
+    database: &Database,
+    storage: &Storage,
+    now: DateTime<Utc>,
+    owner: &User,
+    draft: ChallengeDraft,
+    files: Vec<PhaseFiles>,
+    posting: Posting,
+) -> Result<i64, ChallengeError> {
+    draft.check()?;
+    if files.len() != draft.phases.len() {
+        let (sent, phases) = (files.len(), draft.phases.len());
+        return invalid(
+            "phases",
+            format!("there are files for {sent} phases, and the challenge has {phases}"),
+        );
+    }
     let mut stored = Vec::with_capacity(files.len());
     for (index, (phase, mut files)) in draft.phases.iter().zip(files).enumerate() {
         let released = match (&draft.dataset, &phase.features_file) {
@@ -134,7 +165,9 @@ pub async fn post(
             tokio::task::spawn_blocking(move || try_out(&paths, &tried, &format, index))
                 .await
                 .map_err(DatabaseError::from)??;
-        if let (Some(contract), Some(features)) = (&draft.onnx, &tried_out.features) {
+        if let (Some(contract), Some(features)) = (&draft.onnx, &tried_out.features)
+            && files.solution.is_some()
+        {
             check_inputs(contract, features)?;
         }
         let hidden = |path| storage.put_file(Area::Hidden, path);
@@ -157,7 +190,12 @@ pub async fn post(
             None => None,
         };
         stored.push(StoredFiles {
-            solution: hidden(&files.solution).await.map_err(unstored)?,
+            solution: match &files.solution {
+                Some(path) => hidden(path).await,
+                // Nothing, which has a hash as everything has.
+                None => storage.put_bytes(Area::Hidden, Bytes::new()).await,
+            }
+            .map_err(unstored)?,
             rows: tried_out.rows,
             sample: storage
                 .put_bytes(Area::Published, Bytes::from(tried_out.sample))
@@ -170,7 +208,7 @@ pub async fn post(
     }
     let owner_id = owner.id;
     database
-        .write(move |connection| create(connection, now, owner_id, &draft, &stored))
+        .write(move |connection| create(connection, now, owner_id, &draft, &stored, &posting))
         .await
 }
 
@@ -240,6 +278,7 @@ fn unstored(error: StorageError) -> ChallengeError {
 }
 
 /// What is known of a phase's files once they were tried.
+#[derive(Default)]
 struct TriedOut {
     rows: u64,
     sample: Vec<u8>,
@@ -266,7 +305,25 @@ fn try_out(
             format.id_column()
         )));
     }
-    let file = File::open(&files.solution).map_err(|error| invalid(error.to_string()))?;
+    let of = |field: &str, problem: String| ChallengeError::Invalid {
+        field: format!("phases[{index}].{field}"),
+        problem,
+    };
+    if let Some(program) = &files.program {
+        intake::check_archive(program, &ArchiveLimits::default())
+            .map_err(|error| of("program", error.to_string()))?;
+    }
+    // Whether features fit is seen when the solution is sent.
+    let Some(solution) = &files.solution else {
+        return Ok(TriedOut {
+            features: files.features.as_ref().map(|_| CheckedFeatures {
+                format: FileFormat::Csv,
+                columns: Vec::new(),
+            }),
+            ..TriedOut::default()
+        });
+    };
+    let file = File::open(solution).map_err(|error| invalid(error.to_string()))?;
     let solution = phase
         .solution
         .read(file)
@@ -297,20 +354,12 @@ fn try_out(
             written_sample(&solution, format, SampleNumbers::Zero).map_err(invalid)?
         }
     };
-    let of = |field: &str, problem: String| ChallengeError::Invalid {
-        field: format!("phases[{index}].{field}"),
-        problem,
-    };
     let features = files
         .features
         .as_deref()
         .map(|path| check_features(path, &solution))
         .transpose()
         .map_err(|error| of("features", error.to_string()))?;
-    if let Some(program) = &files.program {
-        intake::check_archive(program, &ArchiveLimits::default())
-            .map_err(|error| of("program", error.to_string()))?;
-    }
     Ok(TriedOut {
         has_small_public_split: solution.split_rows(Split::Public) < SMALL_PUBLIC_SPLIT,
         rows: solution.rows() as u64,
@@ -369,9 +418,11 @@ fn create(
     owner_id: i64,
     draft: &ChallengeDraft,
     files: &[StoredFiles],
+    posting: &Posting,
 ) -> Result<i64, ChallengeError> {
     let taken: i64 = challenges::table
         .filter(challenges::slug.eq(&draft.slug))
+        .filter(challenges::id.ne(posting.replaces.unwrap_or(0)))
         .count()
         .get_result(connection)?;
     if taken > 0 {
@@ -393,31 +444,38 @@ fn create(
             newest
         }
     };
-    let challenge_id: i64 = diesel::insert_into(challenges::table)
-        .values((
-            challenges::slug.eq(&draft.slug),
-            challenges::owner_id.eq(owner_id),
-            challenges::title.eq(draft.title.trim()),
-            challenges::tagline.eq(draft.tagline.trim()),
-            challenges::release_id.eq(release_id),
-            challenges::rates_drivers.eq(draft.rates_drivers),
-            challenges::prediction_format.eq(json_text(&draft.prediction_format)?),
-            challenges::kinds.eq(json_text(&draft.kinds)?),
-            challenges::onnx_contract.eq(draft.onnx.as_ref().map(json_text).transpose()?),
-            challenges::run_limits.eq(json_text(&draft.run_limits)?),
-            challenges::rules.eq(&draft.rules),
-            challenges::rules_version.eq(1),
-            challenges::created_at.eq(now.naive_utc()),
-            challenges::time_zone.eq(draft.time_zone.name()),
-            challenges::joining.eq(draft.joining),
-            challenges::prizes.eq(&draft.prizes),
-            challenges::eligibility.eq(&draft.eligibility),
-            challenges::max_team_size.eq(whole(draft.max_team_size)),
-            challenges::teams_locked_at.eq(draft.teams_locked_at.map(|at| at.naive_utc())),
-            challenges::final_selections.eq(whole(draft.final_selections)),
-        ))
-        .returning(challenges::id)
-        .get_result(connection)?;
+    let columns = ChallengeColumns {
+        slug: &draft.slug,
+        title: draft.title.trim(),
+        tagline: draft.tagline.trim(),
+        release_id,
+        rates_drivers: draft.rates_drivers,
+        prediction_format: json_text(&draft.prediction_format)?,
+        kinds: json_text(&draft.kinds)?,
+        onnx_contract: draft.onnx.as_ref().map(json_text).transpose()?,
+        run_limits: json_text(&draft.run_limits)?,
+        rules: &draft.rules,
+        time_zone: draft.time_zone.name(),
+        joining: draft.joining.as_str(),
+        prizes: &draft.prizes,
+        eligibility: &draft.eligibility,
+        max_team_size: whole(draft.max_team_size),
+        teams_locked_at: draft.teams_locked_at.map(|at| at.naive_utc()),
+        final_selections: whole(draft.final_selections),
+        is_template: posting.is_template,
+    };
+    let challenge_id = match posting.replaces {
+        None => diesel::insert_into(challenges::table)
+            .values((
+                columns,
+                challenges::owner_id.eq(owner_id),
+                challenges::rules_version.eq(1),
+                challenges::created_at.eq(now.naive_utc()),
+            ))
+            .returning(challenges::id)
+            .get_result(connection)?,
+        Some(id) => replace(connection, id, &columns)?,
+    };
     insert_pages(connection, challenge_id, &draft.pages)?;
     for ((position, phase), stored) in (0_i32..).zip(&draft.phases).zip(files) {
         let features = stored.features.as_ref();
@@ -456,13 +514,63 @@ fn create(
     }
     let act = Act {
         actor_id: Some(owner_id),
-        action: "challenge.create",
+        action: match posting.replaces {
+            None => "challenge.create",
+            Some(_) => "challenge.complete",
+        },
         subject: &format!("challenge:{}", draft.slug),
         challenge_id: Some(challenge_id),
-        detail: "",
+        detail: &posting.origin,
     };
     audit::record(connection, now, &act)?;
     Ok(challenge_id)
+}
+
+/// The columns of a challenge that its draft decides.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = challenges, treat_none_as_null = true)]
+struct ChallengeColumns<'a> {
+    slug: &'a str,
+    title: &'a str,
+    tagline: &'a str,
+    release_id: Option<i64>,
+    rates_drivers: bool,
+    prediction_format: String,
+    kinds: String,
+    onnx_contract: Option<String>,
+    run_limits: String,
+    rules: &'a str,
+    time_zone: &'a str,
+    joining: &'a str,
+    prizes: &'a str,
+    eligibility: &'a str,
+    max_team_size: i32,
+    teams_locked_at: Option<NaiveDateTime>,
+    final_selections: i32,
+    is_template: bool,
+}
+
+/// Empties a draft and writes its columns anew. What is published, or has teams, stays as it is.
+fn replace(
+    connection: &mut DatabaseConnection,
+    id: i64,
+    columns: &ChallengeColumns<'_>,
+) -> Result<i64, ChallengeError> {
+    let drafts = challenges::table
+        .filter(challenges::id.eq(id))
+        .filter(challenges::stage.eq(Stage::Draft))
+        .filter(challenges::team_count.eq(0));
+    let changed = diesel::update(drafts).set(columns).execute(connection)?;
+    if changed == 0 {
+        return invalid(
+            "stage",
+            "only a draft that no team has joined can be written anew",
+        );
+    }
+    diesel::delete(phases::table.filter(phases::challenge_id.eq(id))).execute(connection)?;
+    diesel::delete(challenge_pages::table.filter(challenge_pages::challenge_id.eq(id)))
+        .execute(connection)?;
+    Ok(id)
 }
 
 fn whole(count: u32) -> i32 {

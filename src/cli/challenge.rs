@@ -2,14 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail, ensure};
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use toml::{Table, Value};
 
+use super::challenge_reuse::{self, CloneArguments, ExportArguments, ImportArguments, TemplateCommand};
 use super::dataset::read_text;
 use super::output;
 use super::score::ScoreArgs;
 use super::settings::{self, Settings};
+use crate::challenges::bundle::challenge_file;
 use crate::challenges::challenge::{self, ChallengeError, Listed, current_phase};
 use crate::challenges::draft::ChallengeDraft;
 use crate::challenges::life;
@@ -48,6 +49,11 @@ pub enum ChallengeCommand {
         #[arg(long, value_name = "NAME")]
         phase: Option<String>,
     },
+    Export(ExportArguments),
+    Import(ImportArguments),
+    Clone(CloneArguments),
+    #[command(subcommand)]
+    Template(TemplateCommand),
     /// List the challenges, drafts included
     #[command(after_help = "Example:\n  paddock challenge list")]
     List,
@@ -91,6 +97,12 @@ pub async fn run(settings: &Settings, command: ChallengeCommand) -> anyhow::Resu
         ChallengeCommand::Create(arguments) => create(settings, arguments).await,
         ChallengeCommand::Publish { slug, owner } => publish(&settings.open()?, slug, &owner).await,
         ChallengeCommand::Rescore { slug, phase } => rescore(&settings.open()?, slug, phase).await,
+        ChallengeCommand::Export(arguments) => challenge_reuse::export(settings, arguments).await,
+        ChallengeCommand::Import(arguments) => challenge_reuse::import(settings, arguments).await,
+        ChallengeCommand::Clone(arguments) => {
+            challenge_reuse::clone_challenge(settings, arguments).await
+        }
+        ChallengeCommand::Template(command) => challenge_reuse::template(settings, command).await,
         ChallengeCommand::List => list(&settings.open()?).await,
         ChallengeCommand::Score(arguments) => super::score::run(arguments),
     }
@@ -101,51 +113,8 @@ pub fn parse_draft(
     text: &str,
     read: impl Fn(&str) -> anyhow::Result<String>,
 ) -> anyhow::Result<ChallengeDraft> {
-    let mut draft: Table = text.parse()?;
-    take_text(&mut draft, "rules_file", "rules", &read)?;
-    if let Some(Value::Array(pages)) = draft.get_mut("pages") {
-        for page in pages.iter_mut().filter_map(Value::as_table_mut) {
-            take_text(page, "body_file", "body", &read)?;
-        }
-    }
-    Ok(with_text_dates(Value::Table(draft)).try_into()?)
-}
-
-/// Replaces a key that names a file by the file's text.
-fn take_text(
-    table: &mut Table,
-    file_key: &str,
-    text_key: &str,
-    read: impl Fn(&str) -> anyhow::Result<String>,
-) -> anyhow::Result<()> {
-    let Some(file) = table.remove(file_key) else {
-        return Ok(());
-    };
-    let name = file
-        .as_str()
-        .ok_or_else(|| anyhow!("{file_key}: name a file, in quotation marks"))?;
-    ensure!(
-        !table.contains_key(text_key),
-        "{file_key} and {text_key} both say it; keep one of the two"
-    );
-    let text = read(name).with_context(|| file_key.to_owned())?;
-    table.insert(text_key.to_owned(), Value::String(text));
-    Ok(())
-}
-
-/// TOML has dates of its own; the draft reads them as JSON writes them.
-fn with_text_dates(value: Value) -> Value {
-    match value {
-        Value::Datetime(date) => Value::String(date.to_string()),
-        Value::Array(values) => Value::Array(values.into_iter().map(with_text_dates).collect()),
-        Value::Table(table) => Value::Table(
-            table
-                .into_iter()
-                .map(|(key, value)| (key, with_text_dates(value)))
-                .collect(),
-        ),
-        other => other,
-    }
+    let read = |name: &str| read(name).map_err(|error| format!("{error:#}"));
+    Ok(challenge_file::parse(text, read)?)
 }
 
 async fn create(settings: &Settings, arguments: CreateArguments) -> anyhow::Result<()> {
@@ -254,45 +223,11 @@ async fn list(state: &State) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use toml::{Table, Value};
+
     use super::*;
     use crate::datasets::anonymize::policy::Policy;
     use crate::datasets::split::SplitPlan;
-
-    const DRAFT: &str = r#"
-        slug = "lap-times"
-        title = "Lap times"
-        tagline = "Predict them"
-        rules_file = "rules.md"
-        [prediction_format]
-        id_column = "id"
-        columns = [{ name = "lap_time", kind = "number" }]
-        [[pages]]
-        slug = "overview"
-        title = "Overview"
-        body_file = "overview.md"
-        [[phases]]
-        name = "Season"
-        starts_at = 2026-11-01T00:00:00Z
-        ends_at = 2026-12-01T00:00:00Z
-        metric = "mae"
-        submissions_per_day = 5
-        submissions_total = 50
-        [phases.solution]
-        id_column = "id"
-        target_column = "lap_time"
-    "#;
-
-    #[test]
-    fn texts_come_from_the_files_beside_and_dates_may_be_tomls_own() {
-        let draft = parse_draft(DRAFT, |name| Ok(format!("the text of {name}"))).unwrap();
-        assert_eq!(draft.rules, "the text of rules.md");
-        assert_eq!(draft.pages[0].body, "the text of overview.md");
-        assert_eq!(
-            draft.phases[0].ends_at.to_rfc3339(),
-            "2026-12-01T00:00:00+00:00"
-        );
-        draft.check().unwrap();
-    }
 
     #[test]
     fn the_files_in_the_documentation_are_understood() {
@@ -327,17 +262,5 @@ mod tests {
         let draft = parse_draft(&text, |name| Ok(format!("the text of {name}"))).unwrap();
         draft.check().unwrap();
         assert!(draft.takes_models());
-    }
-
-    #[test]
-    fn a_text_that_is_given_twice_or_missing_is_named() {
-        let twice = DRAFT.replace("rules_file", "rules = \"none\"\n        rules_file");
-        let error = parse_draft(&twice, |_| Ok(String::new())).unwrap_err();
-        assert!(
-            error.to_string().contains("rules_file and rules"),
-            "{error}"
-        );
-        let error = parse_draft(DRAFT, |name| bail!("{name} cannot be read")).unwrap_err();
-        assert_eq!(format!("{error:#}"), "rules_file: rules.md cannot be read");
     }
 }

@@ -359,6 +359,20 @@ pub struct PublishedFile {
     pub file: ReleaseFile,
 }
 
+/// The newest version of a dataset, if there is one of this name.
+pub fn newest_version(
+    connection: &mut DatabaseConnection,
+    slug: &str,
+) -> Result<Option<i32>, DatabaseError> {
+    Ok(releases::table
+        .inner_join(datasets::table)
+        .filter(datasets::slug.eq(slug))
+        .order(releases::version.desc())
+        .select(releases::version)
+        .first(connection)
+        .optional()?)
+}
+
 /// A file of the given release, or of the newest that has it.
 pub fn find_file(
     connection: &mut DatabaseConnection,

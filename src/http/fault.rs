@@ -15,6 +15,7 @@ use crate::challenges::challenge::ChallengeError;
 use crate::challenges::discussion::DiscussionError;
 use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
+use crate::challenges::reuse::ReuseError;
 use crate::challenges::runs::RunActError;
 use crate::challenges::submissions::SubmitError;
 use crate::challenges::teams::TeamError;
@@ -223,6 +224,16 @@ impl From<TeamError> for Fault {
                 MergeRefusal::RulesNotAccepted { .. } => "rules_not_accepted",
             }),
             TeamError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReuseError> for Fault {
+    fn from(error: ReuseError) -> Self {
+        match error {
+            ReuseError::Challenge(error) => error.into(),
+            error if error.is_senders() => Self::invalid("bundle", error.to_string()),
+            error => Self::internal(error),
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! May touch: every room's public functions, no SQL, no rules. Start reading at [`guard`].
 
+pub mod bundles;
 pub mod dataset_files;
 pub mod downloads;
 pub mod fault;

@@ -507,21 +507,29 @@ impl Judge {
         if let Err(error) = intake::unpack(archive, &program, &ArchiveLimits::default()) {
             return faulty(error.to_string());
         }
+        let names = match runtimes::data_names(&program) {
+            Ok(names) => names,
+            Err(error) => return faulty(error.to_string()),
+        };
+        let (truth, sent) = (
+            reference.join(&names.reference),
+            results.join(&names.predictions),
+        );
         solution.copy_rows(
             File::open(files.solution.ok_or(CannotJudge::Missing("solution"))?)?,
             solution_format,
             split,
-            File::create(reference.join("solution.csv"))?,
+            File::create(&truth)?,
         )?;
-        make_readable(&reference.join("solution.csv"), 0o644)?;
+        make_readable(&truth, 0o644)?;
         write_predictions(
             predictions,
             &task.prediction_format,
             solution,
             split,
-            File::create(results.join("predictions.csv"))?,
+            File::create(&sent)?,
         )?;
-        make_readable(&results.join("predictions.csv"), 0o644)?;
+        make_readable(&sent, 0o644)?;
         let payload = match runtimes::program(
             &self.runtimes,
             &program,

@@ -5,6 +5,7 @@ mod app;
 mod binary;
 
 mod api;
+mod bundles;
 mod command_line;
 mod console_pages;
 mod drafts;

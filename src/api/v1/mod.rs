@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod announcements;
+pub mod bundles;
 pub mod challenges;
 pub mod datasets;
 pub mod discussion;
@@ -32,7 +33,10 @@ use actix_web::{FromRequest, Handler, Resource, Responder};
 pub(super) fn configure(routes: &mut ServiceConfig) {
     routes
         .service(readable("/api/v1/challenges", challenges::list).post(challenges::create))
+        .service(web::resource("/api/v1/challenges/import").post(bundles::import))
         .service(readable("/api/v1/challenges/{slug}", challenges::find))
+        .service(readable("/api/v1/challenges/{slug}/bundle", bundles::export))
+        .service(web::resource("/api/v1/challenges/{slug}/clone").post(bundles::clone_challenge))
         .service(readable(
             "/api/v1/challenges/{slug}/leaderboard",
             leaderboard::page,

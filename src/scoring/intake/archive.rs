@@ -32,6 +32,8 @@ pub struct ArchiveLimits {
     pub name_bytes: usize,
     /// How many folders deep.
     pub depth: usize,
+    /// Whether archives may be among its files; they are not unpacked.
+    pub nested: bool,
 }
 
 impl Default for ArchiveLimits {
@@ -43,6 +45,7 @@ impl Default for ArchiveLimits {
             ratio: 200,
             name_bytes: 200,
             depth: 12,
+            nested: false,
         }
     }
 }
@@ -468,6 +471,7 @@ impl Copying<'_> {
                 read_some(entry, &mut buffer).map_err(|error| refused(entry_damaged(&error)))?;
             let chunk = &buffer[..count];
             if bytes == 0
+                && !self.limits.nested
                 && let Some(kind) = contents::nested_archive(&self.outline.path, chunk)
             {
                 let more = match kind {

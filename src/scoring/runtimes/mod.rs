@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use interpreter::{Interpreter, InterpreterError};
 pub use onnx::{ContractError, ElementType, OnnxContract, OnnxInput, OnnxOutput, onnx};
-pub use program::{ProgramError, program};
+pub use program::{DataNames, ProgramError, check_program, data_names, program};
 pub use python::python;
 pub use scores::{ScoresError, read_scores};
 

@@ -21,6 +21,9 @@ const OUTPUT: &str = "/app/output";
 /// What is run where the metadata do not say.
 const USUAL_NAMES: [&str; 3] = ["score.py", "scoring.py", "evaluate.py"];
 
+/// Where a program says of itself how it is run.
+const METADATA: [&str; 2] = ["metadata", "metadata.yaml"];
+
 /// The largest metadata that are read.
 const MAX_METADATA_BYTES: u64 = 1 << 16;
 
@@ -37,6 +40,16 @@ pub enum ProgramError {
         name: &'static str,
         /// Why not.
         reason: String,
+    },
+    /// A name in the metadata cannot be a file's in `ref` or `res`.
+    #[error(
+        "the scoring program's metadata give `{key}: {found}`; name a file with letters, digits, `_`, `-` and `.`"
+    )]
+    FileName {
+        /// Which of the two.
+        key: &'static str,
+        /// What stands there.
+        found: String,
     },
     /// There is nothing to run.
     #[error(
@@ -98,16 +111,73 @@ pub fn program(
     Ok(payload)
 }
 
-/// What Python is to be started with.
-fn command(program: &Path) -> Result<Vec<String>, ProgramError> {
-    for name in ["metadata", "metadata.yaml"] {
+/// Checks what a program says of itself: how it is started, and what its data are called. `program` is its
+/// unpacked folder.
+///
+/// # Errors
+/// No command that runs it, or metadata that cannot be read.
+pub fn check_program(program: &Path) -> Result<(), ProgramError> {
+    command(program)?;
+    data_names(program).map(drop)
+}
+
+/// What the reference and the predictions are called in `ref` and `res`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataNames {
+    /// The reference's file name.
+    pub reference: String,
+    /// The predictions' file name.
+    pub predictions: String,
+}
+
+/// The names under which a program looks for its data: those that its metadata give as `reference_file` and
+/// `predictions_file`, else `solution.csv` and `predictions.csv`. `program` is its unpacked folder.
+///
+/// # Errors
+/// Metadata that cannot be read, or a name that is not a plain file's.
+pub fn data_names(program: &Path) -> Result<DataNames, ProgramError> {
+    let mut names = DataNames {
+        reference: "solution.csv".to_owned(),
+        predictions: "predictions.csv".to_owned(),
+    };
+    for name in METADATA {
         let path = program.join(name);
         if !path.is_file() {
             continue;
         }
         let text =
             read_capped(&path).map_err(|reason| ProgramError::Unreadable { name, reason })?;
-        if let Some(line) = command_line(&text) {
+        for (key, file) in [
+            ("reference_file", &mut names.reference),
+            ("predictions_file", &mut names.predictions),
+        ] {
+            let Some(value) = value_of(&text, key) else {
+                continue;
+            };
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+            if value.is_empty() || value.starts_with('.') || !value.bytes().all(is_plain) {
+                return Err(ProgramError::FileName {
+                    key,
+                    found: excerpt(&value),
+                });
+            }
+            *file = value;
+        }
+        break;
+    }
+    Ok(names)
+}
+
+/// What Python is to be started with.
+fn command(program: &Path) -> Result<Vec<String>, ProgramError> {
+    for name in METADATA {
+        let path = program.join(name);
+        if !path.is_file() {
+            continue;
+        }
+        let text =
+            read_capped(&path).map_err(|reason| ProgramError::Unreadable { name, reason })?;
+        if let Some(line) = value_of(&text, "command") {
             return arguments(&line);
         }
     }
@@ -133,12 +203,15 @@ fn read_capped(path: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// The value of the top-level key `command` in a small YAML file of keys and plain values, which is
-/// all that a scoring program's metadata are.
-fn command_line(yaml: &str) -> Option<String> {
+/// The value of a top-level key in a small YAML file of keys and plain values, which is all that a
+/// scoring program's metadata are.
+fn value_of(yaml: &str, key: &str) -> Option<String> {
     let mut lines = yaml.lines().peekable();
     while let Some(line) = lines.next() {
-        let Some(value) = line.strip_prefix("command:") else {
+        let Some(value) = line
+            .strip_prefix(key)
+            .and_then(|rest| rest.strip_prefix(':'))
+        else {
             continue;
         };
         let mut value = value.trim().to_owned();
@@ -234,6 +307,24 @@ mod tests {
             error.contains("score.py, scoring.py or evaluate.py"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_program_says_what_its_data_are_called() {
+        let names_of = |metadata: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("metadata"), metadata).unwrap();
+            data_names(folder.path()).map_err(|error| error.to_string())
+        };
+        let usual = names_of("command: python3 score.py\n").unwrap();
+        assert_eq!(usual.reference, "solution.csv");
+        assert_eq!(usual.predictions, "predictions.csv");
+        let own = names_of("reference_file: iris_test.csv\npredictions_file: \"y.csv\"\n").unwrap();
+        assert_eq!((&*own.reference, &*own.predictions), ("iris_test.csv", "y.csv"));
+        for hostile in ["../x.csv", "a/b.csv", ".hidden", "''"] {
+            let error = names_of(&format!("predictions_file: {hostile}\n")).unwrap_err();
+            assert!(error.contains("predictions_file"), "{error}");
+        }
     }
 
     #[test]

@@ -11,8 +11,10 @@ use super::count;
 use super::runs::RescoringPart;
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError, current_phase};
+use crate::challenges::bundle::MissingFile;
 use crate::challenges::leaderboard::{self, Board, Entry};
 use crate::challenges::life;
+use crate::challenges::reuse;
 use crate::challenges::runs;
 use crate::challenges::submissions::{self, Submission};
 use crate::challenges::workload;
@@ -123,6 +125,8 @@ struct ChallengePage {
     private: Vec<EntryLine>,
     preview: String,
     rules: String,
+    /// The files that it lacks before it can be published.
+    missing: Vec<MissingFile>,
 }
 
 /// The page.
@@ -181,6 +185,7 @@ pub async fn show(
                 rescoring: RescoringPart::new(&challenge.slug, phase, rescoring),
                 preview,
                 rules: markdown::to_html(&challenge.rules),
+                missing: reuse::missing_files(&challenge, &phases),
                 phase: PhaseView {
                     name: phase.name.clone(),
                     state: phase.state(now).as_str(),

@@ -8,12 +8,14 @@ use askama::Template;
 use chrono::TimeDelta;
 use rand::RngExt;
 
+use super::bundles::{self, ShippedLine};
 use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
 use crate::challenges::challenge::{ChallengeError, Page as ChallengePage};
 use crate::challenges::draft::{CarryOver, ChallengeDraft, Joining, LatePolicy, PhaseDraft};
 use crate::challenges::posting::{self, ChallengeFiles};
+use crate::challenges::reuse::TemplateLine;
 use crate::datasets::catalogue::{self, DatasetLine, Listed};
 use crate::http::fault::Fault;
 use crate::http::guard;
@@ -79,6 +81,8 @@ struct NewChallengePage {
     datasets: Vec<DatasetLine>,
     families: Vec<MetricFamily>,
     largest: String,
+    shipped: Vec<ShippedLine>,
+    templates: Vec<TemplateLine>,
 }
 
 async fn show(
@@ -105,6 +109,8 @@ async fn show(
         datasets,
         families: metric_families(),
         largest: format::size(state.config.max_upload_bytes),
+        shipped: bundles::shipped()?,
+        templates: bundles::own_templates(state, user).await?,
     };
     shown.page.show_as(status, &shown)
 }

@@ -1,6 +1,7 @@
 //! The console: where organizers publish datasets, post challenges and look after them, and admins
 //! give roles.
 
+mod bundles;
 mod challenge;
 mod challenge_edit;
 mod challenge_form;
@@ -53,6 +54,7 @@ pub fn configure(routes: &mut ServiceConfig) {
             "/console/challenges",
             web::post().to(challenge_form::create),
         )
+        .configure(configure_bundles)
         .route("/console/challenges/{slug}", get().to(challenge::show))
         .route(
             "/console/challenges/{slug}/edit",
@@ -96,6 +98,24 @@ pub fn configure(routes: &mut ServiceConfig) {
             "/console/users/{username}/role",
             web::post().to(users::set_role),
         );
+}
+
+/// Challenges to use again.
+fn configure_bundles(routes: &mut ServiceConfig) {
+    let at = |path: &str| format!("/console/challenges/{path}");
+    routes
+        .route(&at("import"), get().to(bundles::import_form))
+        .route(&at("import"), web::post().to(bundles::import))
+        .route(&at("templates/{name}"), get().to(bundles::template_form))
+        .route(
+            &at("templates/{name}"),
+            web::post().to(bundles::create_from_template),
+        )
+        .route(&at("{slug}/bundle"), get().to(bundles::export))
+        .route(&at("{slug}/clone"), get().to(bundles::clone_form))
+        .route(&at("{slug}/clone"), web::post().to(bundles::clone_challenge))
+        .route(&at("{slug}/complete"), get().to(bundles::complete_form))
+        .route(&at("{slug}/complete"), web::post().to(bundles::complete));
 }
 
 /// The steps of a draft, in their order.
