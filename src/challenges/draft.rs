@@ -256,7 +256,10 @@ impl ChallengeDraft {
             return invalid("slug", "use 2 to 60 lower-case letters, digits and hyphens");
         }
         if RESERVED.contains(&self.slug.as_str()) {
-            return invalid("slug", "a page of the platform has this address; choose another");
+            return invalid(
+                "slug",
+                "a page of the platform has this address; choose another",
+            );
         }
         for (field, text, most) in [("title", &self.title, 120), ("tagline", &self.tagline, 300)] {
             if text.trim().is_empty() || text.chars().count() > most {

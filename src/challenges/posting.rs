@@ -11,9 +11,7 @@ use tempfile::NamedTempFile;
 use diesel::prelude::*;
 
 use super::bundle::PhaseFiles;
-use super::challenge::{
-    ChallengeError, Features, Stage, features_area, insert_pages, invalid,
-};
+use super::challenge::{ChallengeError, Features, Stage, features_area, insert_pages, invalid};
 use super::draft::{ChallengeDraft, PhaseDraft, SMALL_PUBLIC_SPLIT};
 use crate::accounts::users::User;
 use crate::datasets::catalogue;

@@ -10,7 +10,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use tempfile::NamedTempFile;
 
-use super::bundle::{self, Bundle, BundleError, Change, DatasetReference, FileRole, MissingFile, NotABundle, PhaseFiles};
+use super::bundle::{
+    self, Bundle, BundleError, Change, DatasetReference, FileRole, MissingFile, NotABundle,
+    PhaseFiles,
+};
 use super::challenge::{self, Challenge, ChallengeError, Phase, find, invalid};
 use super::codabench::{self, CodabenchError, NotCarried};
 use super::draft::{ChallengeDraft, PhaseDraft};
@@ -166,7 +169,9 @@ pub fn written(
                 let shown = phase.features.as_ref().filter(|features| !features.hidden);
                 let files = release.iter().flat_map(|release| &release.files);
                 let features_file = shown.and_then(|features| {
-                    let same = files.into_iter().find(|file| file.sha256 == features.sha256);
+                    let same = files
+                        .into_iter()
+                        .find(|file| file.sha256 == features.sha256);
                     same.map(|file| file.path.clone())
                 });
                 PhaseDraft {
@@ -215,12 +220,16 @@ async fn gather(
         let into = |name: &str| folder.join(format!("{index}-{name}"));
         if phase.solution_rows > 0 {
             let path = into("solution");
-            storage.copy_to_file(Area::Hidden, &phase.solution_sha256, &path).await?;
+            storage
+                .copy_to_file(Area::Hidden, &phase.solution_sha256, &path)
+                .await?;
             files.solution = Some(path);
         }
         if let (Some(features), None) = (&phase.features, &draft.features_file) {
             let path = into("features");
-            storage.copy_to_file(features.area(), &features.sha256, &path).await?;
+            storage
+                .copy_to_file(features.area(), &features.sha256, &path)
+                .await?;
             files.features = Some(path);
         }
         if let Some(sha256) = &phase.program_sha256 {
@@ -312,7 +321,11 @@ pub async fn import(
     seed: u64,
 ) -> Result<Reused, ReuseError> {
     let scratch = tempfile::tempdir()?;
-    let (zip, folder, slug) = (zip.to_owned(), scratch.path().to_owned(), change.slug.clone());
+    let (zip, folder, slug) = (
+        zip.to_owned(),
+        scratch.path().to_owned(),
+        change.slug.clone(),
+    );
     let opened = in_background(move || {
         let unpacked = folder.join("bundle");
         let entries = intake::unpack(&zip, &unpacked, &bundle::limits())?;
@@ -374,7 +387,10 @@ async fn older_release(
         .await?;
     Ok(match here {
         Some(version) if version != reference.version => vec![NotCarried {
-            what: format!("version {} of the dataset {}", reference.version, reference.slug),
+            what: format!(
+                "version {} of the dataset {}",
+                reference.version, reference.slug
+            ),
             why: format!("the newest here is version {version}"),
             remedy: "see whether the solution belongs to it before you publish".to_owned(),
         }],

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use super::challenge_reuse::{self, CloneArguments, ExportArguments, ImportArguments, TemplateCommand};
+use super::challenge_reuse::{
+    self, CloneArguments, ExportArguments, ImportArguments, TemplateCommand,
+};
 use super::dataset::read_text;
 use super::output;
 use super::score::ScoreArgs;

@@ -239,7 +239,12 @@ async fn list(settings: &Settings, owner: Option<String>) -> anyhow::Result<()> 
             .map_err(ChallengeError::from)?;
         rows.extend(own.into_iter().map(|template| {
             let from = if template.is_shared { "shared" } else { "own" };
-            [template.slug, from.to_owned(), template.title, template.tagline]
+            [
+                template.slug,
+                from.to_owned(),
+                template.title,
+                template.tagline,
+            ]
         }));
     }
     output::table(["NAME", "FROM", "TITLE", "WHAT IT ASKS"], &rows)?;

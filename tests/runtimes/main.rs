@@ -5,6 +5,10 @@
 //! `PADDOCK_TEST_MODELS` names theirs; otherwise those tests are reported as ignored with the reason.
 //! With `PADDOCK_TEST_RUNTIMES_COMPLETE=1` a test that would be ignored fails.
 
+#[path = "../integration/binary.rs"]
+#[expect(dead_code, reason = "the integration tests use all of it")]
+mod binary;
+mod codabench;
 mod models;
 mod programs;
 mod python;
@@ -48,7 +52,13 @@ fn main() -> std::process::ExitCode {
     };
     let stage = Stage::open(environment.as_deref()).map(Arc::new);
     let mut trials = Vec::new();
-    for (name, needs, case) in [python::CASES, programs::CASES, models::CASES].concat() {
+    let cases = [
+        python::CASES,
+        programs::CASES,
+        codabench::CASES,
+        models::CASES,
+    ];
+    for (name, needs, case) in cases.concat() {
         let lack = match &stage {
             Err(refusal) => Some(refusal.clone()),
             Ok(stage) if needs == Needs::Environment => stage.lack(),

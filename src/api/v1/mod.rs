@@ -35,7 +35,10 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable("/api/v1/challenges", challenges::list).post(challenges::create))
         .service(web::resource("/api/v1/challenges/import").post(bundles::import))
         .service(readable("/api/v1/challenges/{slug}", challenges::find))
-        .service(readable("/api/v1/challenges/{slug}/bundle", bundles::export))
+        .service(readable(
+            "/api/v1/challenges/{slug}/bundle",
+            bundles::export,
+        ))
         .service(web::resource("/api/v1/challenges/{slug}/clone").post(bundles::clone_challenge))
         .service(readable(
             "/api/v1/challenges/{slug}/leaderboard",

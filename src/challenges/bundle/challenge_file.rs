@@ -104,7 +104,9 @@ fn json(key: &str, value: Value) -> Json {
         Value::Float(number) => Number::from_f64(number).map_or(Json::Null, Json::Number),
         Value::Boolean(value) => Json::Bool(value),
         Value::Datetime(date) => Json::String(date.to_string()),
-        Value::Array(values) => Json::Array(values.into_iter().map(|value| json("", value)).collect()),
+        Value::Array(values) => {
+            Json::Array(values.into_iter().map(|value| json("", value)).collect())
+        }
         Value::Table(table) => {
             let entries = table.into_iter().map(|(key, value)| {
                 let value = json(&key, value);
@@ -173,7 +175,8 @@ fn table(draft: &ChallengeDraft) -> Result<Table, ChallengeFileError> {
 }
 
 fn written(table: Table) -> Result<String, ChallengeFileError> {
-    toml::to_string_pretty(&table).map_err(|error| ChallengeFileError::Unwritable(error.to_string()))
+    toml::to_string_pretty(&table)
+        .map_err(|error| ChallengeFileError::Unwritable(error.to_string()))
 }
 
 /// The same value as TOML has it; what is null is left out.
@@ -256,11 +259,17 @@ mod tests {
 
         let files = files(&draft).unwrap();
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
-        let written = ["challenge.toml", "rules.md", "prizes.md", "pages/01-overview.md"];
+        let written = [
+            "challenge.toml",
+            "rules.md",
+            "prizes.md",
+            "pages/01-overview.md",
+        ];
         assert_eq!(names, written);
         let together = parse(&files[0].1, |name| {
             let file = files.iter().find(|(file, _)| file == name);
-            file.map(|(_, text)| text.clone()).ok_or_else(|| name.to_owned())
+            file.map(|(_, text)| text.clone())
+                .ok_or_else(|| name.to_owned())
         });
         assert_eq!(serde_json::to_value(together.unwrap()).unwrap(), expected);
     }

@@ -10,7 +10,10 @@ use crate::challenges::templates::ShippedTemplate;
 use crate::scoring::intake;
 
 fn draft() -> ChallengeDraft {
-    ShippedTemplate::find("kart-quality").unwrap().draft().unwrap()
+    ShippedTemplate::find("kart-quality")
+        .unwrap()
+        .draft()
+        .unwrap()
 }
 
 /// A bundle of two phases whose files lie in a folder.
@@ -51,8 +54,7 @@ fn taken(zip: &[u8], folder: &Path) -> Result<Bundle, String> {
     std::fs::write(&path, zip).unwrap();
     let unpacked = folder.join("unpacked");
     let _ = std::fs::remove_dir_all(&unpacked);
-    let entries =
-        intake::unpack(&path, &unpacked, &limits()).map_err(|error| error.to_string())?;
+    let entries = intake::unpack(&path, &unpacked, &limits()).map_err(|error| error.to_string())?;
     assert!(is_bundle(&entries));
     read(&unpacked, &entries).map_err(|error| error.to_string())
 }
@@ -65,13 +67,14 @@ fn tampered(zip: &[u8], name: &str, content: Option<&[u8]>) -> Vec<u8> {
         let mut entry = archive.by_index(index).unwrap();
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).unwrap();
-        let bytes = match (entry.name() == name, content) {
+        let path = entry.name().unwrap().into_owned();
+        let bytes = match (path == name, content) {
             (true, None) => continue,
             (true, Some(content)) => content,
             (false, _) => &bytes,
         };
         writer
-            .start_file(entry.name(), SimpleFileOptions::default())
+            .start_file(path, SimpleFileOptions::default())
             .unwrap();
         writer.write_all(bytes).unwrap();
     }
@@ -96,9 +99,15 @@ fn a_file_that_is_missing_or_was_changed_is_named() {
     let zip = written(&sample(folder.path()));
     let said = |zip: Vec<u8>| taken(&zip, folder.path()).unwrap_err();
     let missing = said(tampered(&zip, "phases/1/solution.csv", None));
-    assert!(missing.contains("no file `phases/1/solution.csv`"), "{missing}");
+    assert!(
+        missing.contains("no file `phases/1/solution.csv`"),
+        "{missing}"
+    );
     let changed = said(tampered(&zip, "phases/2/solution.csv", Some(b"id\n")));
-    assert!(changed.starts_with("phases/2/solution.csv: it is not the file"), "{changed}");
+    assert!(
+        changed.starts_with("phases/2/solution.csv: it is not the file"),
+        "{changed}"
+    );
     let changed = said(tampered(&zip, "rules.md", Some(b"Anything goes.")));
     assert!(changed.starts_with("rules.md: "), "{changed}");
     let broken = said(tampered(&zip, "bundle.json", Some(b"{\"format\": 1}")));
@@ -128,12 +137,25 @@ fn a_challenge_that_was_edited_by_hand_is_checked_as_any_other() {
         taken(&zip, folder.path()).unwrap_err()
     };
     let wrong = said(toml.replace("submissions_per_day = 5", "submissions_per_day = 0"));
-    assert!(wrong.contains("challenge.toml: phases[0].submissions_per_day"), "{wrong}");
+    assert!(
+        wrong.contains("challenge.toml: phases[0].submissions_per_day"),
+        "{wrong}"
+    );
     let gone = said(toml.replace("rules.md", "../rules.md"));
-    assert!(gone.contains("rules_file: the bundle has no file `../rules.md`"), "{gone}");
+    assert!(
+        gone.contains("rules_file: the bundle has no file `../rules.md`"),
+        "{gone}"
+    );
     let manifest = br#"{"format": 1, "made_by": "hand", "phases": [{}], "sha256": {}}"#;
-    let short = taken(&tampered(&zip, "bundle.json", Some(manifest)), folder.path());
-    assert!(short.unwrap_err().contains("bundle.json: phases: it lists the files of 1 phases"));
+    let short = taken(
+        &tampered(&zip, "bundle.json", Some(manifest)),
+        folder.path(),
+    );
+    assert!(
+        short
+            .unwrap_err()
+            .contains("bundle.json: phases: it lists the files of 1 phases")
+    );
 }
 
 #[test]
@@ -149,7 +171,10 @@ fn all_dates_move_by_the_same_time() {
     let after = change.applied(before.clone()).unwrap();
     assert_eq!(after.slug, "next-year");
     assert_eq!(after.title, before.title);
-    assert_eq!(after.teams_locked_at, before.teams_locked_at.map(|at| at + by));
+    assert_eq!(
+        after.teams_locked_at,
+        before.teams_locked_at.map(|at| at + by)
+    );
     for (before, after) in before.phases.iter().zip(&after.phases) {
         assert_eq!(after.starts_at, before.starts_at + by);
         assert_eq!(after.ends_at, before.ends_at + by);

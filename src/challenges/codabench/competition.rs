@@ -331,7 +331,9 @@ fn tasks(top: &Node<'_>) -> Result<Vec<TaskEntry>, CodabenchError> {
         .map(|(place, task)| {
             Ok(TaskEntry {
                 index: task.whole("index")?.map_or(place, i64::from),
-                name: task.text("name")?.unwrap_or_else(|| format!("task {place}")),
+                name: task
+                    .text("name")?
+                    .unwrap_or_else(|| format!("task {place}")),
                 scoring_program: task.file("scoring_program")?,
                 reference_data: task.file("reference_data")?,
                 input_data: task.file("input_data")?,

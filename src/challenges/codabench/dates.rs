@@ -32,7 +32,13 @@ pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
 fn date(text: &str) -> Option<NaiveDate> {
     // The day first only where the month cannot be.
     const FORMATS: [&str; 8] = [
-        "%Y-%m-%d", "%Y/%m/%d", "%m-%d-%Y", "%m/%d/%Y", "%d-%m-%Y", "%d/%m/%Y", "%B %d, %Y",
+        "%Y-%m-%d",
+        "%Y/%m/%d",
+        "%m-%d-%Y",
+        "%m/%d/%Y",
+        "%d-%m-%Y",
+        "%d/%m/%Y",
+        "%B %d, %Y",
         "%d %B %Y",
     ];
     FORMATS

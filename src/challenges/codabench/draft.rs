@@ -86,7 +86,10 @@ pub fn import(
 
 /// Every file that the competition names must be in the bundle; all that are not are told at once.
 fn check_files(competition: &Competition, files: &Files<'_>) -> Result<(), CodabenchError> {
-    let of_pages = competition.pages.iter().filter_map(|page| page.file.as_ref());
+    let of_pages = competition
+        .pages
+        .iter()
+        .filter_map(|page| page.file.as_ref());
     let of_phases = competition
         .phases
         .iter()
@@ -213,7 +216,12 @@ impl Import<'_> {
         })
     }
 
-    fn leave(&mut self, what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) {
+    fn leave(
+        &mut self,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         let note = NotCarried::new(what, why, remedy);
         if !self.not_carried.contains(&note) {
             self.not_carried.push(note);
@@ -401,7 +409,8 @@ impl Import<'_> {
             });
             dates.push((start, end));
         }
-        self.carried.push(format!("{} phases with their dates, in UTC", dates.len()));
+        self.carried
+            .push(format!("{} phases with their dates, in UTC", dates.len()));
         dates
     }
 
@@ -426,7 +435,12 @@ impl Import<'_> {
 
     fn run_limits(&mut self) -> Limits {
         let usual = Limits::default();
-        let asked = self.competition.phases.iter().filter_map(|phase| phase.seconds).max();
+        let asked = self
+            .competition
+            .phases
+            .iter()
+            .filter_map(|phase| phase.seconds)
+            .max();
         let Some(seconds) = asked.filter(|seconds| *seconds > 0) else {
             return usual;
         };
@@ -483,7 +497,12 @@ impl Import<'_> {
             field: format!("{}.tasks", phase.field),
             problem: format!("there is no task of index {first}"),
         })?;
-        for other in phase.tasks.iter().skip(1).filter_map(|index| of_index(*index)) {
+        for other in phase
+            .tasks
+            .iter()
+            .skip(1)
+            .filter_map(|index| of_index(*index))
+        {
             self.leave(
                 format!("the task {} of the phase {}", other.name, phase.name),
                 "a phase has one solution and one scoring program",
@@ -593,7 +612,11 @@ impl Import<'_> {
                 Ok(Some(table))
             }
             Err(why) => {
-                self.leave(format!("the reference data {}", reference.path), why, remedy);
+                self.leave(
+                    format!("the reference data {}", reference.path),
+                    why,
+                    remedy,
+                );
                 Ok(None)
             }
         }
@@ -623,7 +646,8 @@ impl Import<'_> {
             self.leave(note.what, note.why, note.remedy);
         }
         if zip.is_some() {
-            self.carried.push(format!("the scoring program of the phase {}", phase.name));
+            self.carried
+                .push(format!("the scoring program of the phase {}", phase.name));
         }
         Ok(zip)
     }

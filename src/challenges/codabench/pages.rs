@@ -20,7 +20,13 @@ pub(super) fn to_markdown(file: &str, bytes: &[u8]) -> String {
     let lines: Vec<&str> = clean
         .trim()
         .lines()
-        .map(|line| if line.trim().is_empty() { "<!-- -->" } else { line })
+        .map(|line| {
+            if line.trim().is_empty() {
+                "<!-- -->"
+            } else {
+                line
+            }
+        })
         .collect();
     format!("<div>\n{}\n</div>\n", lines.join("\n"))
 }
@@ -58,7 +64,10 @@ mod tests {
 
     #[test]
     fn markdown_stays_as_it_is() {
-        assert_eq!(to_markdown("a.md", "\u{feff}# Data\r\n\r\nText".as_bytes()), "# Data\n\nText");
+        assert_eq!(
+            to_markdown("a.md", "\u{feff}# Data\r\n\r\nText".as_bytes()),
+            "# Data\n\nText"
+        );
         assert_eq!(to_markdown("a.md", b"caf\xe9"), "café");
     }
 
@@ -70,14 +79,22 @@ mod tests {
         assert!(shown.contains("<h2>Data</h2>"), "{shown}");
         assert!(shown.contains("a\n\n\n    b"), "{shown}");
         assert!(shown.contains("<li>*one*</li>"), "{shown}");
-        assert!(!shown.contains("alert") && !shown.contains("onclick"), "{shown}");
-        assert!(!shown.contains("<code>"), "indented HTML became code: {shown}");
+        assert!(
+            !shown.contains("alert") && !shown.contains("onclick"),
+            "{shown}"
+        );
+        assert!(
+            !shown.contains("<code>"),
+            "indented HTML became code: {shown}"
+        );
     }
 
     #[test]
     fn images_of_the_bundle_are_noticed() {
         assert!(has_own_images("see ![plot](images/plot.png)"));
         assert!(has_own_images("<img width=3 src=\"logo.png\">"));
-        assert!(!has_own_images("![plot](https://example.org/a.png) <img src='https://a.b/c'>"));
+        assert!(!has_own_images(
+            "![plot](https://example.org/a.png) <img src='https://a.b/c'>"
+        ));
     }
 }

@@ -110,7 +110,9 @@ fn words(command: &str) -> String {
         ("$output", "/app/output"),
     ]
     .into_iter()
-    .fold(command.to_owned(), |line, (old, new)| line.replace(old, new));
+    .fold(command.to_owned(), |line, (old, new)| {
+        line.replace(old, new)
+    });
     filled.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -169,7 +171,9 @@ fn predictions_name(
     Ok(match (candidates.next(), candidates.next()) {
         (Some(name), None) => Ok(name),
         (None, _) => Err("its source names no such file".to_owned()),
-        (Some(one), Some(other)) => Err(format!("its source names several, as `{one}` and `{other}`")),
+        (Some(one), Some(other)) => Err(format!(
+            "its source names several, as `{one}` and `{other}`"
+        )),
     })
 }
 

@@ -113,7 +113,10 @@ impl From<csv::Error> for Looking {
 /// Whether a column's name is that of a row's id.
 fn is_id(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
-    ["id", "index", "idx", "uid", "uuid", "key", "rowid", "sampleid"].contains(&&*name)
+    [
+        "id", "index", "idx", "uid", "uuid", "key", "rowid", "sampleid",
+    ]
+    .contains(&&*name)
         || name.ends_with("_id")
         || name.ends_with(" id")
 }
@@ -122,7 +125,15 @@ fn is_id(name: &str) -> bool {
 fn is_target(name: &str) -> bool {
     let name = name.trim().to_ascii_lowercase();
     [
-        "target", "label", "labels", "y", "y_true", "class", "truth", "solution", "ground_truth",
+        "target",
+        "label",
+        "labels",
+        "y",
+        "y_true",
+        "class",
+        "truth",
+        "solution",
+        "ground_truth",
     ]
     .contains(&&*name)
 }
@@ -223,9 +234,18 @@ mod tests {
             ("readme.txt", "x"),
         ])
         .unwrap();
-        assert_eq!((&*table.id_column, &*table.target_column), ("id", "species"));
-        assert_eq!(table.target, TargetKind::Label(vec!["a".into(), "b".into()]));
-        let table = found(&[("t.tsv", "lap_id\tnoise\ty\n1\t9\t1.5\n2\t9\t2\n3\t8\t3\n4\t8\t4\n")]);
+        assert_eq!(
+            (&*table.id_column, &*table.target_column),
+            ("id", "species")
+        );
+        assert_eq!(
+            table.target,
+            TargetKind::Label(vec!["a".into(), "b".into()])
+        );
+        let table = found(&[(
+            "t.tsv",
+            "lap_id\tnoise\ty\n1\t9\t1.5\n2\t9\t2\n3\t8\t3\n4\t8\t4\n",
+        )]);
         let table = table.unwrap();
         assert!(table.is_converted);
         assert_eq!((&*table.id_column, &*table.target_column), ("lap_id", "y"));
@@ -236,7 +256,10 @@ mod tests {
     fn what_cannot_be_a_solution_is_told() {
         for (files, why) in [
             (&[("a.npy", "")][..], "no CSV"),
-            (&[("a.csv", "id,y\n"), ("b.csv", "id,y\n")][..], "several tables"),
+            (
+                &[("a.csv", "id,y\n"), ("b.csv", "id,y\n")][..],
+                "several tables",
+            ),
             (&[("a.csv", "x,y\n1,2\n")][..], "no column that names"),
             (&[("a.csv", "id,a,b\n1,2,3\n")][..], "not clear which"),
             (&[("a.csv", "id,y\n1,2\n1,3\n2,3\n3,4\n")][..], "`1` twice"),

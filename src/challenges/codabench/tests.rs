@@ -79,9 +79,15 @@ fn iris() -> Vec<(&'static str, String)> {
     vec![
         ("competition.yaml", IRIS.to_owned()),
         ("logo.png", "not really".to_owned()),
-        ("pages/terms.html", "<h1>Terms</h1>\n\n<p>Be fair.</p>".to_owned()),
+        (
+            "pages/terms.html",
+            "<h1>Terms</h1>\n\n<p>Be fair.</p>".to_owned(),
+        ),
         ("pages/overview.md", "# Welcome\n".to_owned()),
-        ("pages/data.html", "<p>Data</p><script>x()</script>".to_owned()),
+        (
+            "pages/data.html",
+            "<p>Data</p><script>x()</script>".to_owned(),
+        ),
         ("public_data/train.csv", "id,x\n".to_owned()),
         ("scoring_program/score.py", SCORE.to_owned()),
         (
@@ -146,7 +152,11 @@ fn a_bundle_of_two_phases_becomes_a_challenge() {
     assert_eq!(draft.joining, Joining::Approval);
     assert!(draft.rules.contains("Be fair."));
     assert_eq!(draft.pages.len(), 2);
-    assert!(!draft.pages[1].body.contains("script"), "{}", draft.pages[1].body);
+    assert!(
+        !draft.pages[1].body.contains("script"),
+        "{}",
+        draft.pages[1].body
+    );
     assert_eq!(draft.run_limits.wall_seconds, 90);
 
     let [first, last] = &draft.phases[..] else {
@@ -156,7 +166,10 @@ fn a_bundle_of_two_phases_becomes_a_challenge() {
     assert_eq!(first.ends_at.to_rfc3339(), "2026-12-31T00:00:00+00:00");
     assert_eq!(last.starts_at.to_rfc3339(), "2027-01-01T00:00:00+00:00");
     assert_eq!(last.ends_at.to_rfc3339(), "2028-01-01T00:00:00+00:00");
-    assert_eq!((first.submissions_per_day, first.submissions_total), (5, 100));
+    assert_eq!(
+        (first.submissions_per_day, first.submissions_total),
+        (5, 100)
+    );
     assert_eq!(last.submissions_per_day, 1);
     assert_eq!(last.carry_over, CarryOver::All);
     assert_eq!(first.metric.to_string(), "program:accuracy:higher");
@@ -192,7 +205,10 @@ fn what_was_not_carried_over_is_told_with_a_remedy() {
         "the setting enable_detailed_results",
         "one board for all rows",
     ] {
-        let found = imported.not_carried.iter().find(|note| note.what == expected);
+        let found = imported
+            .not_carried
+            .iter()
+            .find(|note| note.what == expected);
         let note = found.unwrap_or_else(|| panic!("{expected}: {:#?}", imported.not_carried));
         assert!(!note.why.is_empty() && !note.remedy.is_empty());
     }
@@ -205,7 +221,10 @@ fn the_scoring_program_finds_its_data_under_the_names_that_it_knows() {
     let unpacked = folder.path().join("program");
     intake::unpack(program, &unpacked, &intake::ArchiveLimits::default()).unwrap();
     let names = runtimes::data_names(&unpacked).unwrap();
-    assert_eq!((&*names.reference, &*names.predictions), ("iris.csv", "answers.csv"));
+    assert_eq!(
+        (&*names.reference, &*names.predictions),
+        ("iris.csv", "answers.csv")
+    );
     let metadata = std::fs::read_to_string(unpacked.join("metadata")).unwrap();
     assert!(
         metadata.contains("command: python /app/program/score.py /app/input /app/output\n"),
@@ -220,7 +239,10 @@ fn a_bundle_that_was_zipped_with_its_folder_or_has_zips_inside_is_read() {
     let program = zipped(&[("score.py", SCORE.to_owned())], "");
     let reference = zipped(&[("iris.csv", REFERENCE.to_owned())], "");
     let yaml = IRIS
-        .replace("scoring_program: scoring_program", "scoring_program: program.zip")
+        .replace(
+            "scoring_program: scoring_program",
+            "scoring_program: program.zip",
+        )
         .replace("reference_data: reference_dev", "reference_data: ./dev.zip");
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut add = |name: &str, bytes: &[u8]| {
@@ -244,10 +266,22 @@ fn every_missing_file_is_named_with_what_names_it() {
         .filter(|(name, _)| !name.starts_with("reference_dev") && *name != "pages/overview.md")
         .collect();
     let said = why_not(&zipped(&without, ""));
-    assert!(said.contains("`reference_dev` (named in tasks[0].reference_data)"), "{said}");
-    assert!(said.contains("`pages/overview.md` (named in pages[0].file)"), "{said}");
-    let said = why_not(&changed("terms: pages/terms.html", "terms: ../../etc/passwd"));
-    assert!(said.contains("`../../etc/passwd` (named in terms)"), "{said}");
+    assert!(
+        said.contains("`reference_dev` (named in tasks[0].reference_data)"),
+        "{said}"
+    );
+    assert!(
+        said.contains("`pages/overview.md` (named in pages[0].file)"),
+        "{said}"
+    );
+    let said = why_not(&changed(
+        "terms: pages/terms.html",
+        "terms: ../../etc/passwd",
+    ));
+    assert!(
+        said.contains("`../../etc/passwd` (named in terms)"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -260,9 +294,21 @@ fn bundles_of_other_versions_are_told_so() {
 fn a_field_that_is_wrong_is_named() {
     for (from, to, field) in [
         ("12-31-2026", "someday", "phases[1].end: `someday`"),
-        ("tasks: [1]", "tasks: [9]", "phases[0].tasks: there is no task"),
-        ("tasks: [1]", "tasks: [c5a1]", "phases[0].tasks: it names a task"),
-        ("max_submissions: 100", "max_submissions: many", "phases[1].max_submissions"),
+        (
+            "tasks: [1]",
+            "tasks: [9]",
+            "phases[0].tasks: there is no task",
+        ),
+        (
+            "tasks: [1]",
+            "tasks: [c5a1]",
+            "phases[0].tasks: it names a task",
+        ),
+        (
+            "max_submissions: 100",
+            "max_submissions: many",
+            "phases[1].max_submissions",
+        ),
         ("key: accuracy", "key: 'a b'", "columns[0].key"),
         ("sorting: asc", "sorting: up", "columns[1].sorting"),
         ("title: Iris of the paddock", "title: None", "title: name"),
@@ -284,7 +330,10 @@ fn without_a_table_the_draft_waits_for_its_solution() {
     imported.draft.check().unwrap();
     let missing = bundle::missing_files(&imported.draft, &imported.files);
     assert_eq!(missing.len(), 1);
-    assert_eq!(missing[0].to_string(), "the solution of the phase “Development”");
+    assert_eq!(
+        missing[0].to_string(),
+        "the solution of the phase “Development”"
+    );
     let told = |what: &str| imported.not_carried.iter().any(|note| note.what == what);
     assert!(told("the reference data reference_dev"));
 }
@@ -309,7 +358,10 @@ fn a_program_that_is_no_python_is_left_out() {
 #[test]
 fn aliases_that_grow_without_bound_are_refused() {
     let mut yaml = "version: 2\ntitle: x\na: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for (name, before) in ["b", "c", "d", "e", "f", "g", "h"].iter().zip("abcdefg".chars()) {
+    for (name, before) in ["b", "c", "d", "e", "f", "g", "h"]
+        .iter()
+        .zip("abcdefg".chars())
+    {
         let many = vec![format!("*{before}"); 9].join(", ");
         yaml.push_str(&format!("{name}: &{name} [{many}]\n"));
     }

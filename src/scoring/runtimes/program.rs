@@ -320,7 +320,10 @@ mod tests {
         assert_eq!(usual.reference, "solution.csv");
         assert_eq!(usual.predictions, "predictions.csv");
         let own = names_of("reference_file: iris_test.csv\npredictions_file: \"y.csv\"\n").unwrap();
-        assert_eq!((&*own.reference, &*own.predictions), ("iris_test.csv", "y.csv"));
+        assert_eq!(
+            (&*own.reference, &*own.predictions),
+            ("iris_test.csv", "y.csv")
+        );
         for hostile in ["../x.csv", "a/b.csv", ".hidden", "''"] {
             let error = names_of(&format!("predictions_file: {hostile}\n")).unwrap_err();
             assert!(error.contains("predictions_file"), "{error}");

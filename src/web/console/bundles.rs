@@ -11,9 +11,7 @@ use rand::RngExt;
 use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::User;
-use crate::challenges::bundle::{
-    Change, FileRole, MissingFile, PhaseFiles, challenge_file, needs,
-};
+use crate::challenges::bundle::{Change, FileRole, MissingFile, PhaseFiles, challenge_file, needs};
 use crate::challenges::challenge::ChallengeError;
 use crate::challenges::codabench::NotCarried;
 use crate::challenges::draft::ChallengeDraft;
@@ -337,7 +335,10 @@ impl PhasePlace {
                     FileRole::Features => (
                         "Features",
                         ".csv,text/csv,.parquet",
-                        format!("CSV or Parquet with a row for each row of the solution, by {}.", spec.id_column),
+                        format!(
+                            "CSV or Parquet with a row for each row of the solution, by {}.",
+                            spec.id_column
+                        ),
                     ),
                     FileRole::Program => (
                         "Scoring program",
@@ -384,7 +385,11 @@ struct CompletePage {
 
 /// All fields of files that the form may have.
 fn file_fields() -> Vec<String> {
-    let of_phase = |index| FileRole::ALL.iter().map(move |role| format!("{role}_{index}"));
+    let of_phase = |index| {
+        FileRole::ALL
+            .iter()
+            .map(move |role| format!("{role}_{index}"))
+    };
     (0..PHASES).flat_map(of_phase).collect()
 }
 
@@ -432,7 +437,10 @@ fn field_of(field: &str, is_new: bool) -> String {
     if let Some((index, rest)) = field
         .strip_prefix("phases[")
         .and_then(|rest| rest.split_once("]."))
-        && let Some(role) = rest.split('.').next().and_then(|role| role.parse::<FileRole>().ok())
+        && let Some(role) = rest
+            .split('.')
+            .next()
+            .and_then(|role| role.parse::<FileRole>().ok())
     {
         return format!("{role}_{index}");
     }
@@ -443,11 +451,7 @@ fn field_of(field: &str, is_new: bool) -> String {
 }
 
 /// Notes what is wrong with a draft at the form's field, by the draft's own.
-fn refuse<T>(
-    form: &mut Form,
-    outcome: Result<T, Fault>,
-    is_new: bool,
-) -> Result<Option<T>, Fault> {
+fn refuse<T>(form: &mut Form, outcome: Result<T, Fault>, is_new: bool) -> Result<Option<T>, Fault> {
     let outcome = outcome.map_err(|fault| match fault.field.clone() {
         None => fault,
         Some(field) => {
@@ -537,7 +541,11 @@ pub async fn create_from_template(
     let files = files_of(&draft, &received);
     let mut draft = change.applied(draft).map_err(Fault::internal)?;
     draft.dataset = form.optional("dataset").or(draft.dataset);
-    if draft.phases.iter().all(|phase| phase.solution.split_seed == 0) {
+    if draft
+        .phases
+        .iter()
+        .all(|phase| phase.solution.split_seed == 0)
+    {
         reuse::draw_splits_anew(&mut draft, rand::rng().random());
     }
     let slug = draft.slug.clone();
@@ -547,10 +555,17 @@ pub async fn create_from_template(
         ..Posting::default()
     };
     let now = state.clock.now();
-    let posted =
-        posting::post_phases(&state.database, &state.storage, now, owner, draft, files, posting)
-            .await
-            .map_err(Fault::from);
+    let posted = posting::post_phases(
+        &state.database,
+        &state.storage,
+        now,
+        owner,
+        draft,
+        files,
+        posting,
+    )
+    .await
+    .map_err(Fault::from);
     if refuse(&mut form, posted, true)?.is_none() {
         return show_template(&request, template, &asked, form);
     }
@@ -602,7 +617,8 @@ async fn show_complete(
         page: Page::new(request, "console"),
         form,
         title: format!("Complete: {}", written.draft.title),
-        lead: "Change what you like while it is a draft, and send the files that it lacks.".to_owned(),
+        lead: "Change what you like while it is a draft, and send the files that it lacks."
+            .to_owned(),
         action: format!("/console/challenges/{slug}/complete"),
         phases: PhasePlace::all(&written.draft, &missing),
         missing: missing.iter().map(ToString::to_string).collect(),

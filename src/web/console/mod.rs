@@ -113,7 +113,10 @@ fn configure_bundles(routes: &mut ServiceConfig) {
         )
         .route(&at("{slug}/bundle"), get().to(bundles::export))
         .route(&at("{slug}/clone"), get().to(bundles::clone_form))
-        .route(&at("{slug}/clone"), web::post().to(bundles::clone_challenge))
+        .route(
+            &at("{slug}/clone"),
+            web::post().to(bundles::clone_challenge),
+        )
         .route(&at("{slug}/complete"), get().to(bundles::complete_form))
         .route(&at("{slug}/complete"), web::post().to(bundles::complete));
 }
