@@ -191,7 +191,8 @@ pub fn written(
                     late: phase.late,
                     carry_over: phase.carry_over,
                     secondary_metrics: phase.secondary_metrics.clone(),
-                    ladder: Some(phase.ladder),
+                    // Where there is no solution yet, nothing has decided it.
+                    ladder: (phase.solution_rows > 0 || phase.ladder).then_some(phase.ladder),
                     public_digits: phase.public_digits,
                 }
             })
