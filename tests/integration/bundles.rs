@@ -448,10 +448,7 @@ on_both_databases!(
         let escaping = zipped(&[("competition.yaml", COMPETITION), ("../evil.md", "x")]);
         for (zip, said) in [
             (b"id,y\n1,2\n".to_vec(), "not a zip archive"),
-            (
-                missing,
-                "`overview.html` (named in pages[0].file)",
-            ),
+            (missing, "`overview.html` (named in pages[0].file)"),
             (old, "CodaLab 1.5"),
             (neither, "neither `bundle.json`"),
             (escaping, "leads out of the archive"),

@@ -9,8 +9,10 @@ mod competition;
 mod dates;
 mod draft;
 mod pages;
+mod phases;
 mod program;
 mod reference;
+mod tasks;
 #[cfg(test)]
 mod tests;
 
