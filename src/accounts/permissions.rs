@@ -165,6 +165,8 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/challenges/{slug}/announcements.atom", Anyone, Read),
     rule("GET",  "/challenges/{slug}/discussion", Anyone, Read),
     rule("GET",  "/challenges/{slug}/discussion/{id}", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/leaderboard.{format}", Anyone, Read),
+    rule("GET",  "/challenges/{slug}/teams/{id}", Anyone, Read),
 
     // Pages: those who compete
     rule("POST", "/challenges/{slug}/rules", Account, Submit),
@@ -179,7 +181,12 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/challenges/{slug}/submit", Account, Submit),
     rule("POST", "/challenges/{slug}/submit", Account, Submit).throttled(Throttle::Submission),
     rule("GET",  "/challenges/{slug}/submissions", Account, Read),
+    rule("GET",  "/challenges/{slug}/submissions/compare", Account, Read),
     rule("GET",  "/submissions/{id}", Account, Read),
+    rule("POST", "/submissions/{id}/select", Account, Submit),
+    rule("GET",  "/submissions/{id}/withdraw", Account, Read),
+    rule("POST", "/submissions/{id}/withdraw", Account, Submit),
+    rule("POST", "/submissions/{id}/description", Account, Submit),
     rule("GET",  "/submissions/{id}/status", Account, Read),
     rule("GET",  "/submissions/{id}/receipt", Account, Read),
     rule("GET",  "/challenges/{slug}/discussion/new", Account, Submit),
@@ -263,6 +270,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/challenges/{slug}/announcements", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/discussion", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/discussion/{id}", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/teams/{id}/history", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/sample-submission", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/starter-kits/{kind}", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/features", Anyone, Read),
@@ -297,7 +305,12 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/v1/challenges/{slug}/team/leave", Account, Submit),
     rule("GET",  "/api/v1/challenges/{slug}/submissions", Account, Read),
     rule("POST", "/api/v1/challenges/{slug}/submissions", Account, Submit).throttled(Throttle::Submission),
+    rule("GET",  "/api/v1/challenges/{slug}/submissions/compare", Account, Read),
     rule("GET",  "/api/v1/submissions/{id}", Account, Read),
+    rule("PATCH", "/api/v1/submissions/{id}", Account, Submit),
+    rule("POST", "/api/v1/submissions/{id}/select", Account, Submit),
+    rule("POST", "/api/v1/submissions/{id}/deselect", Account, Submit),
+    rule("POST", "/api/v1/submissions/{id}/withdraw", Account, Submit),
     rule("GET",  "/api/v1/submissions/{id}/receipt", Account, Read),
 
     // The API: scouts

@@ -9,8 +9,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::v1::{
     account, announcements, bundles, challenges, datasets, discussion, inbox, kinds, leaderboard,
-    metrics_catalogue, participants, receipts, runs, submissions, talent, teams, uploads, worker,
-    workers,
+    metrics_catalogue, participants, receipts, runs, submission_acts, submissions, talent, teams,
+    uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -60,9 +60,15 @@ use crate::http::fault::Fault;
         discussion::topic,
         discussion::reply,
         inbox::list,
+        leaderboard::history,
         submissions::list,
         submissions::create,
         submissions::find,
+        submission_acts::compare,
+        submission_acts::describe,
+        submission_acts::select,
+        submission_acts::deselect,
+        submission_acts::withdraw,
         receipts::key,
         receipts::find,
         runs::cancel,

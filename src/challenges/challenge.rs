@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::draft::{CarryOver, Joining, LatePolicy, SecondaryMetric, check_pages};
 use super::limits::Limits;
 use crate::accounts::permissions::Principal;
-use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::accounts::users::Role;
+use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
@@ -588,13 +588,8 @@ fn with_phases(
     row: Option<ChallengeRow>,
 ) -> Result<WithPhases, ChallengeError> {
     let row = row.ok_or_else(|| ChallengeError::NotFound(slug.to_owned()))?;
-    let rows: Vec<PhaseRow> = phases::table
-        .filter(phases::challenge_id.eq(row.id))
-        .order(phases::position)
-        .select(PhaseRow::as_select())
-        .load(connection)?;
-    let found: Result<Vec<Phase>, DatabaseError> = rows.into_iter().map(Phase::try_from).collect();
-    Ok((Challenge::try_from(row)?, found?))
+    let found = phases_of(connection, row.id)?;
+    Ok((Challenge::try_from(row)?, found))
 }
 
 /// The challenge of this address for an operator, or for a rule that decides by itself whether the caller
@@ -609,6 +604,19 @@ pub(super) fn find_whoever_asks(
         .first(connection)
         .optional()?;
     with_phases(connection, slug, row)
+}
+
+/// All phases of a challenge, in order.
+pub(super) fn phases_of(
+    connection: &mut DatabaseConnection,
+    challenge_id: i64,
+) -> Result<Vec<Phase>, DatabaseError> {
+    let rows: Vec<PhaseRow> = phases::table
+        .filter(phases::challenge_id.eq(challenge_id))
+        .order(phases::position)
+        .select(PhaseRow::as_select())
+        .load(connection)?;
+    rows.into_iter().map(Phase::try_from).collect()
 }
 
 /// The challenge of this address, if the caller may know of it.

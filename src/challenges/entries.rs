@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::challenge::readable;
 use super::draft::SecondaryMetric;
 use super::leaderboard::FiniteScores;
-use super::standing::{self, BoardRules, Candidate, Standing};
+use super::standing::{self, BoardRules, Candidate, Place, Standing};
 use super::submissions::SubmissionState;
 use crate::platform::column_types::Json;
 use crate::platform::database::{DatabaseConnection, DatabaseError};
@@ -16,6 +16,7 @@ use crate::platform::schema::{
     entries, entry_history, phases, submission_evidence, submissions, teams,
 };
 use crate::scoring::intervals::{self, Replicates};
+use crate::scoring::ladder;
 use crate::scoring::predictions::Scores;
 use crate::scoring::rule::ScoringRule;
 use crate::scoring::tie_break::{self, RankKey};
@@ -41,6 +42,7 @@ struct ScoredRow {
     private_score: Option<f64>,
     selected: bool,
     verified_at: Option<NaiveDateTime>,
+    withdrawn_at: Option<NaiveDateTime>,
     replicates: Option<String>,
     secondary: Option<Json<Vec<Scores>>>,
 }
@@ -97,12 +99,12 @@ pub(super) fn recompute_entry(
         is_baseline: board.is_baseline,
     };
     match standing {
-        Some(standing) => team.stand(connection, now, &candidates, &standing),
+        Some(standing) => team.stand(connection, now, rules, &candidates, &standing),
         None => team.fall(connection, now),
     }
 }
 
-/// The team's submissions that may stand for it, in the order in which they were received. Never more than
+/// The team's submissions that may stand for it, and those that it took back, in the order in which they were received. Never more than
 /// the phase's total limit allows.
 fn candidates(
     connection: &mut DatabaseConnection,
@@ -115,7 +117,6 @@ fn candidates(
         .filter(submissions::phase_id.eq(phase_id))
         .filter(submissions::team_id.eq(team_id))
         .filter(submissions::state.eq(SubmissionState::Scored))
-        .filter(submissions::withdrawn_at.is_null())
         .filter(submissions::late.eq(false))
         .order(submissions::id)
         .select((
@@ -125,6 +126,7 @@ fn candidates(
             submissions::private_score,
             submissions::selected,
             submissions::verified_at,
+            submissions::withdrawn_at,
             submission_evidence::replicates.nullable(),
             submission_evidence::secondary.nullable(),
         ))
@@ -163,9 +165,40 @@ fn candidates(
             private_tie: tie(|scores| scores.private),
             is_selected: row.selected,
             is_verified: row.verified_at.is_some(),
+            is_withdrawn: row.withdrawn_at.is_some(),
         });
     }
     Ok(candidates)
+}
+
+/// How many submissions of a team may stand.
+fn standing_count(candidates: &[Candidate]) -> i64 {
+    let stand = candidates
+        .iter()
+        .filter(|candidate| !candidate.is_withdrawn);
+    i64::try_from(stand.count()).unwrap_or(i64::MAX)
+}
+
+/// The interval that the public board shows: rounded as its scores are, and none where the Ladder shows
+/// another score than the submission's own, or it would tell what the Ladder does not let through.
+fn public_interval(
+    rules: BoardRules,
+    candidates: &[Candidate],
+    place: &Place,
+) -> Option<(f64, f64)> {
+    let of_place = |candidate: &&Candidate| candidate.id == place.submission_id;
+    let candidate = candidates.iter().find(of_place)?;
+    let rounded = |score: f64| match rules.public_digits {
+        Some(digits) => ladder::round_public(score, digits),
+        None => score,
+    };
+    let own = candidate.scores.public();
+    if rounded(own) != place.score {
+        return None;
+    }
+    let replicates = candidate.replicates.as_ref()?;
+    let (low, high) = intervals::interval(&replicates.public, own, INTERVAL_LEVEL);
+    Some((rounded(low), rounded(high)))
 }
 
 /// A team's row of a board.
@@ -180,6 +213,7 @@ impl TeamEntry {
         &self,
         connection: &mut DatabaseConnection,
         now: DateTime<Utc>,
+        rules: BoardRules,
         candidates: &[Candidate],
         standing: &Standing,
     ) -> Result<(), DatabaseError> {
@@ -189,12 +223,12 @@ impl TeamEntry {
             let replicates = found.replicates.as_ref()?;
             Some(intervals::interval(of(replicates), score, INTERVAL_LEVEL))
         };
-        let public_interval = interval(public.submission_id, public.score, |both| &both.public);
+        let public_interval = public_interval(rules, candidates, public);
         let private_interval = interval(private.submission_id, private.score, |both| &both.private);
         let row = (
             (
                 entries::submission_id.eq(public.submission_id),
-                entries::submission_count.eq(candidates.len() as i64), // at most the phase's limit
+                entries::submission_count.eq(standing_count(candidates)),
                 entries::is_baseline.eq(self.is_baseline),
                 entries::is_verified.eq(standing.is_verified),
             ),

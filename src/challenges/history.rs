@@ -92,6 +92,21 @@ pub struct Step {
     pub submission_id: i64,
 }
 
+/// The name of a team that has stood on a public board of a challenge.
+pub fn team_name(
+    connection: &mut DatabaseConnection,
+    challenge_id: i64,
+    team_id: i64,
+) -> Result<Option<String>, DatabaseError> {
+    Ok(entry_history::table
+        .inner_join(teams::table)
+        .filter(teams::id.eq(team_id))
+        .filter(teams::challenge_id.eq(challenge_id))
+        .select(teams::name)
+        .first(connection)
+        .optional()?)
+}
+
 /// The most steps that are shown of a team: its newest.
 const MOST_STEPS: i64 = 500;
 

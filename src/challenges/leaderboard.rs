@@ -4,6 +4,7 @@
 //! [`Cursor`] rather than counting past the rows before. Ties share a rank (1, 1, 3); within a tie the
 //! earlier score stands first. Only finite scores get in (law 4).
 
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -435,6 +436,67 @@ pub fn standing(
         let rank = (!row.is_baseline).then_some(better + 1);
         row.into_entry(board, rank, alike > 1 && rank.is_some())
     }))
+}
+
+/// The ranks that teams have on the public board: beside the private one they tell how it was shaken up.
+/// Baselines and teams without an entry have none.
+pub fn public_ranks(
+    connection: &mut DatabaseConnection,
+    phase_id: i64,
+    team_ids: &[i64],
+) -> Result<HashMap<i64, i64>, DatabaseError> {
+    let others = diesel::alias!(entries as others);
+    let key = others.field(entries::public_key);
+    let better = others
+        .filter(others.field(entries::phase_id).eq(phase_id))
+        .filter(others.field(entries::is_baseline).eq(false))
+        .filter(
+            key.lt(entries::public_key).or(key
+                .eq(entries::public_key)
+                .and(others.field(entries::public_tie).lt(entries::public_tie))),
+        )
+        .count()
+        .single_value();
+    let rows: Vec<(i64, Option<i64>)> = entries::table
+        .filter(entries::phase_id.eq(phase_id))
+        .filter(entries::is_baseline.eq(false))
+        .filter(entries::team_id.eq_any(team_ids.to_vec()))
+        .select((entries::team_id, better))
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|(team_id, better)| (team_id, better.unwrap_or_default() + 1))
+        .collect())
+}
+
+diesel::define_sql_function! {
+    /// Lower-case letters, of ASCII at least.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+/// Teams of a board whose name has this in it, whatever the case; in the order of their names.
+pub fn find_teams(
+    connection: &mut DatabaseConnection,
+    phase_id: i64,
+    name: &str,
+    limit: i64,
+) -> Result<Vec<(i64, String)>, DatabaseError> {
+    let literal: String = name
+        .to_lowercase()
+        .chars()
+        .flat_map(|character| {
+            let escape = matches!(character, '%' | '_' | '\\').then_some('\\');
+            escape.into_iter().chain([character])
+        })
+        .collect();
+    Ok(entries::table
+        .inner_join(teams::table)
+        .filter(entries::phase_id.eq(phase_id))
+        .filter(lower(teams::name).like(format!("%{literal}%")).escape('\\'))
+        .order((teams::name, teams::id))
+        .limit(limit)
+        .select((teams::id, teams::name))
+        .load(connection)?)
 }
 
 /// A pair of scores that were found finite.

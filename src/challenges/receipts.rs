@@ -33,6 +33,9 @@ struct FactsRow {
     challenge: String,
     release_id: Option<i64>,
     limits: Option<Json<Limits>>,
+    ladder: bool,
+    public_digits: Option<i32>,
+    late: bool,
 }
 
 /// Signs what came of a run and keeps it. Only what was judged has a receipt: of a fault of the platform
@@ -65,6 +68,9 @@ pub(super) fn issue(
             challenges::slug,
             challenges::release_id,
             challenges::run_limits,
+            phases::ladder,
+            phases::public_digits,
+            rows::late,
         ))
         .first(connection)?;
     let dataset = match row.release_id {
@@ -106,6 +112,7 @@ pub(super) fn issue(
         scorer: format!("paddock {}", judgement.scorer),
         verdict,
         scores: scores.map(|scores| (scores.public(), scores.private())),
+        hides_public_score: row.ladder || row.public_digits.is_some() || row.late,
         scored_at: now,
         run: lease.run_id,
         attempt: lease.attempt,
@@ -142,10 +149,11 @@ pub fn newest(
 /// A submission and its newest receipt, if the caller is of its team or runs its challenge.
 pub fn of_submission(
     connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
     principal: &Principal,
     id: i64,
 ) -> Result<Option<(SubmissionDetail, Option<KeptReceipt>)>, DatabaseError> {
-    let Some(detail) = submissions::detail(connection, principal, id)? else {
+    let Some(detail) = submissions::detail(connection, now, principal, id)? else {
         return Ok(None);
     };
     let kept = newest(connection, id)?;

@@ -221,9 +221,9 @@ fn compare(
         ),
         is(
             "public score",
-            number(receipt.public_score),
+            number(kept.public_score()),
             number(public),
-            bits(receipt.public_score) == bits(public),
+            bits(kept.public_score()) == bits(public),
         ),
         is(
             "private score",

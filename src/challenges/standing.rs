@@ -41,6 +41,9 @@ pub struct Candidate {
     pub is_selected: bool,
     /// Whether the organizer has reproduced it.
     pub is_verified: bool,
+    /// Whether its team took it back. It then stands on no board, and the Ladder goes on from it all the
+    /// same: else taking one back would tell the raw score of the next.
+    pub is_withdrawn: bool,
 }
 
 /// What stands on one board.
@@ -123,9 +126,17 @@ pub fn standing(rules: BoardRules, candidates: &[Candidate], shown: &[f64]) -> O
         key: board_key(candidate.scores.private(), rules.direction),
         tie: candidate.private_tie.clone(),
     };
-    let public = best(candidates.iter().zip(shown).map(public_place))?;
+    let stands = |candidate: &Candidate| !candidate.is_withdrawn;
+    let standing = candidates.iter().zip(shown);
+    let public = best(
+        standing
+            .filter(|(candidate, _)| stands(candidate))
+            .map(public_place),
+    )?;
     let of_id = |id: i64| candidates.iter().find(|candidate| candidate.id == id);
-    let selected = candidates.iter().filter(|candidate| candidate.is_selected);
+    let selected = candidates
+        .iter()
+        .filter(|candidate| candidate.is_selected && stands(candidate));
     let private = best(selected.map(private_place))
         .or_else(|| of_id(public.submission_id).map(private_place))?;
     let is_verified =
@@ -169,6 +180,7 @@ mod tests {
             private_tie: String::new(),
             is_selected: false,
             is_verified: false,
+            is_withdrawn: false,
         }
     }
 

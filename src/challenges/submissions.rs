@@ -5,7 +5,10 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use diesel::prelude::*;
 
-use super::challenge::{Challenge, ChallengeError, Phase, PhaseState, Stage, current_phase, find};
+use super::challenge::{
+    Challenge, ChallengeError, Phase, PhaseState, Stage, current_phase, find, phases_of,
+};
+use super::disclosure::Disclosure;
 use super::draft::LatePolicy;
 use super::flags::{Suspect, flag_same_file};
 use super::limits::{self, LimitReached, Used};
@@ -541,6 +544,22 @@ pub fn of_challenge(
         .collect())
 }
 
+/// The team's earlier submission of the same bytes to the same phase, if there is one.
+pub fn same_file(
+    connection: &mut DatabaseConnection,
+    submission: &Submission,
+) -> Result<Option<i64>, DatabaseError> {
+    Ok(submissions::table
+        .filter(submissions::phase_id.eq(submission.phase_id))
+        .filter(submissions::team_id.eq(submission.team_id))
+        .filter(submissions::sha256.eq(&submission.sha256))
+        .filter(submissions::id.lt(submission.id))
+        .order(submissions::id)
+        .select(submissions::id)
+        .first(connection)
+        .optional()?)
+}
+
 /// A submission with what its page shows around it.
 #[derive(Debug, Clone)]
 pub struct SubmissionDetail {
@@ -560,12 +579,15 @@ pub struct SubmissionDetail {
     pub logs: Option<Logs>,
     /// Whether the phase's features are hidden, and with them what models print.
     pub features_hidden: bool,
+    /// What the caller may know of its scores now.
+    pub disclosure: Disclosure,
 }
 
 /// A submission, if the caller is of its team or runs its challenge; to everybody else it does not
 /// exist, so that ids tell nothing.
 pub fn detail(
     connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
     principal: &Principal,
     id: i64,
 ) -> Result<Option<SubmissionDetail>, DatabaseError> {
@@ -600,6 +622,7 @@ pub fn detail(
     };
     let (challenge_slug, challenge_title, owner_id, run_limits) = challenge;
     let (metric, ends_at, grace_minutes, features_hidden) = phase;
+    let phases = phases_of(connection, row.challenge_id)?;
     let is_manager = principal.may_manage(owner_id);
     if !is_manager {
         let membership = membership::of(connection, row.challenge_id, user.id)?;
@@ -616,7 +639,13 @@ pub fn detail(
     } else {
         None
     };
+    let phase = phases
+        .iter()
+        .find(|phase| phase.id == row.phase_id)
+        .ok_or(diesel::result::Error::NotFound)?;
+    let disclosure = Disclosure::new(phase, &phases, now, is_manager);
     Ok(Some(SubmissionDetail {
+        disclosure,
         submission: row.into(),
         challenge_slug,
         challenge_title,

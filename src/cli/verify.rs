@@ -200,11 +200,18 @@ fn describe(signed: &SignedReceipt) -> std::io::Result<()> {
         run,
         attempt,
         private_score_commitment,
+        public_score_commitment,
         version: _,
     } = &signed.receipt;
     let none = || "none".to_owned();
     let private = match (&signed.opening, private_score_commitment) {
         (Some(opening), _) => shortest(opening.private_score),
+        (None, Some(_)) => "hidden until the phase is over".to_owned(),
+        (None, None) => none(),
+    };
+    let committed = signed.opening.as_ref().and_then(|one| one.public_score);
+    let public = match (public_score.or(committed), public_score_commitment) {
+        (Some(score), _) => shortest(score),
         (None, Some(_)) => "hidden until the phase is over".to_owned(),
         (None, None) => none(),
     };
@@ -239,7 +246,7 @@ fn describe(signed: &SignedReceipt) -> std::io::Result<()> {
         ),
         ("Scorer", scorer.clone()),
         ("Verdict", verdict.code()),
-        ("Public score", public_score.map_or_else(none, shortest)),
+        ("Public score", public),
         ("Private score", private),
         (
             "Scored",

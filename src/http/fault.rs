@@ -12,12 +12,14 @@ use crate::accounts::permissions::Refusal;
 use crate::accounts::users::AccountError;
 use crate::challenges::announcements::AnnouncementError;
 use crate::challenges::challenge::ChallengeError;
+use crate::challenges::comparison::CompareError;
 use crate::challenges::discussion::DiscussionError;
 use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
 use crate::challenges::reuse::ReuseError;
 use crate::challenges::runs::RunActError;
-use crate::challenges::submissions::SubmitError;
+use crate::challenges::selection::SelectionError;
+use crate::challenges::submissions::{DESCRIPTION_LIMIT, SubmitError};
 use crate::challenges::teams::TeamError;
 use crate::challenges::teams::merges::MergeRefusal;
 use crate::datasets::drafts::DraftError;
@@ -367,6 +369,34 @@ impl From<BoardError> for Fault {
             BoardError::Unreadable(_) => Self::internal(text),
             BoardError::Storage(error) => error.into(),
             BoardError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<SelectionError> for Fault {
+    fn from(error: SelectionError) -> Self {
+        let conflict = |kind| Self::new(StatusCode::CONFLICT, kind, error.to_string());
+        match error {
+            SelectionError::NotFound(_) => Self::not_found(error.to_string()),
+            SelectionError::PhaseOver(_) => conflict("phase_over"),
+            SelectionError::CannotCount(..) => conflict("cannot_count"),
+            SelectionError::Enough { .. } => conflict("enough_selected"),
+            SelectionError::Withdrawn(_) => conflict("already_withdrawn"),
+            SelectionError::LongDescription => Self::invalid(
+                "description",
+                format!("write at most {DESCRIPTION_LIMIT} characters"),
+            ),
+            SelectionError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CompareError> for Fault {
+    fn from(error: CompareError) -> Self {
+        match error {
+            CompareError::NotFound(_) => Self::not_found(error.to_string()),
+            CompareError::OtherPhase(..) => Self::invalid("other", error.to_string()),
+            CompareError::Database(error) => error.into(),
         }
     }
 }

@@ -56,12 +56,12 @@ async fn show(
     let (id, now) = (id.into_inner(), state.clock.now());
     let found = state
         .database
-        .read(move |connection| receipts::of_submission(connection, &principal, id))
+        .read(move |connection| receipts::of_submission(connection, now, &principal, id))
         .await
         .map_err(Fault::from)?;
     let (detail, kept) = found
         .ok_or_else(|| Fault::not_found("There is no such submission, or it is another team's."))?;
-    let is_over = now >= detail.phase_ends_at;
+    let is_over = detail.disclosure.opens(&detail.submission);
     let signed = kept.map(|kept| kept.shown(is_over));
     if let (Some(_), Some(signed)) = (&asked.download, &signed) {
         return Ok(HttpResponse::Ok()
@@ -96,7 +96,11 @@ async fn show(
             .and_then(|receipt| receipt.limits.as_ref())
             .map(ToString::to_string)
             .unwrap_or_default(),
-        public_score: exact(receipt.and_then(|receipt| receipt.public_score)),
+        public_score: exact(
+            receipt
+                .and_then(|receipt| receipt.public_score)
+                .or(opening.and_then(|opening| opening.public_score)),
+        ),
         private_score: exact(opening.map(|opening| opening.private_score)),
         server_key: state.receipt_key.public_key().to_hexadecimal(),
         command: format!(

@@ -624,7 +624,8 @@ pub fn sample_draft(now: DateTime<Utc>) -> ChallengeDraft {
             late: LatePolicy::Refused,
             carry_over: CarryOver::None,
             secondary_metrics: Vec::new(),
-            ladder: None,
+            // Tests of the Ladder turn it on: ten rows would have it by default.
+            ladder: Some(false),
             public_digits: None,
             features_hidden: true,
         }],

@@ -11,6 +11,7 @@ mod console_pages;
 mod drafts;
 mod ecosystem;
 mod laws;
+mod leaderboard;
 mod messages;
 mod models;
 mod organizers_runs;

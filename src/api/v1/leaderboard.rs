@@ -9,6 +9,8 @@ use super::paging;
 use crate::accounts::permissions::Principal;
 use crate::api::House;
 use crate::challenges::challenge::{self, Phase, current_phase};
+use crate::challenges::disclosure::Disclosure;
+use crate::challenges::history::{self, PastEntry};
 use crate::challenges::leaderboard::{self, Board, Cursor, Entry};
 use crate::challenges::membership;
 use crate::http::fault::Fault;
@@ -34,6 +36,9 @@ pub struct BoardQuery {
     board: Option<String>,
     /// The name of a phase. Without it: the one that matters now.
     phase: Option<String>,
+    /// The public board as it was at this moment: up to `limit` teams, without a next page.
+    #[param(value_type = Option<DateTime<Utc>>)]
+    at: Option<String>,
 }
 
 /// A page of a leaderboard.
@@ -62,6 +67,7 @@ pub struct Leaderboard {
 pub struct LeaderboardEntry {
     /// Ties share one: 1, 1, 3. Null for the organizer's baselines.
     rank: Option<i64>,
+    team_id: i64,
     team: String,
     /// As the board shows it.
     score: f64,
@@ -76,9 +82,9 @@ pub struct LeaderboardEntry {
     secondary: Vec<f64>,
     /// Whether the organizer has reproduced it.
     verified: bool,
-    /// How many of its submissions were scored.
-    submissions: i64,
-    /// When the one that counts was.
+    /// How many of its submissions may stand; null on the board of a past moment.
+    submissions: Option<i64>,
+    /// When the one that counts was scored; on the board of a past moment, since when it had stood.
     scored_at: DateTime<Utc>,
 }
 
@@ -86,6 +92,7 @@ impl From<Entry> for LeaderboardEntry {
     fn from(entry: Entry) -> Self {
         Self {
             rank: entry.rank,
+            team_id: entry.team_id,
             team: entry.team,
             score: entry.score,
             interval: entry.interval.map(|(low, high)| [low, high]),
@@ -93,10 +100,101 @@ impl From<Entry> for LeaderboardEntry {
             entry_above_is_better: entry.lead,
             secondary: entry.secondary,
             verified: entry.is_verified,
-            submissions: entry.submission_count,
+            submissions: Some(entry.submission_count),
             scored_at: entry.scored_at,
         }
     }
+}
+
+impl From<PastEntry> for LeaderboardEntry {
+    fn from(entry: PastEntry) -> Self {
+        Self {
+            rank: entry.rank,
+            team_id: entry.team_id,
+            team: entry.team,
+            score: entry.score,
+            interval: None,
+            tier: None,
+            entry_above_is_better: None,
+            secondary: Vec::new(),
+            verified: false,
+            submissions: None,
+            scored_at: entry.since,
+        }
+    }
+}
+
+/// How a team came to where it stands on the public board.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TeamHistory {
+    team_id: i64,
+    team: String,
+    /// The phase's name.
+    phase: String,
+    /// Oldest first.
+    steps: Vec<HistoryStep>,
+}
+
+/// A change of a team's public score.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HistoryStep {
+    at: DateTime<Utc>,
+    /// As the board showed it.
+    score: f64,
+}
+
+/// Which phase.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HistoryQuery {
+    /// The name of a phase. Without it: the one that matters now.
+    phase: Option<String>,
+}
+
+/// Reads a team's history
+///
+/// What the public board showed of a team, and since when.
+#[utoipa::path(
+    get, path = "/api/v1/challenges/{slug}/teams/{id}/history", operation_id = "get_team_history",
+    tag = "challenges",
+    params(
+        ("slug" = String, Path, description = "The challenge's address"),
+        ("id" = i64, Path, description = "The team"),
+        HistoryQuery,
+    ),
+    responses((status = 200, description = "The steps", body = TeamHistory)),
+)]
+pub async fn history(
+    house: House,
+    principal: Principal,
+    path: Path<(String, i64)>,
+    query: Query<HistoryQuery>,
+) -> Result<Json<TeamHistory>, Fault> {
+    let now = house.clock.now();
+    let (slug, team_id) = path.into_inner();
+    let asked = query.into_inner().phase;
+    let found = house.database.read(move |connection| {
+        let (challenge, phases) = challenge::find(connection, &principal, &slug)?;
+        let phase = choose_phase(&phases, asked.as_deref(), now)?;
+        let team = history::team_name(connection, challenge.id, team_id)?.ok_or_else(|| {
+            Fault::not_found(format!("No team {team_id} has stood on this board."))
+        })?;
+        let steps = history::of_team(connection, phase.id, team_id)?;
+        Ok::<_, Fault>(TeamHistory {
+            team_id,
+            team,
+            phase: phase.name.clone(),
+            steps: steps
+                .into_iter()
+                .map(|step| HistoryStep {
+                    at: step.at,
+                    score: step.score,
+                })
+                .collect(),
+        })
+    });
+    Ok(Json(found.await?))
 }
 
 /// Reads a leaderboard
@@ -123,7 +221,23 @@ pub async fn page(
         let after = parameter::<Cursor>("after", query.after.as_deref())?;
         let asked = parameter::<Board>("board", query.board.as_deref())?;
         let may_manage = principal.may_manage(challenge.owner_id);
+        let disclosure = Disclosure::new(phase, &phases, now, may_manage);
+        let at = parameter::<DateTime<Utc>>("at", query.at.as_deref())?;
+        if let Some(at) = at {
+            let then = history::board_at(connection, phase.id, at, limit)?;
+            return Ok(Leaderboard {
+                board: Board::Public,
+                metric: phase.metric.to_string(),
+                direction: phase.metric.direction(),
+                phase: phase.name.clone(),
+                total: i64::try_from(then.len()).unwrap_or(i64::MAX),
+                entries: then.into_iter().map(LeaderboardEntry::from).collect(),
+                next: None,
+                you: None,
+            });
+        }
         let board = leaderboard::visible_board(phase, now, asked, may_manage);
+        let shown = |entry| LeaderboardEntry::from(disclosure.entry(board, entry));
         let page = leaderboard::page(connection, phase.id, board, after.as_ref(), limit)?;
         let place = match principal.user() {
             Some(user) => membership::of(connection, challenge.id, user.id)?,
@@ -139,13 +253,9 @@ pub async fn page(
             direction: phase.metric.direction(),
             phase: phase.name.clone(),
             total: phase.entry_count,
-            entries: page
-                .entries
-                .into_iter()
-                .map(LeaderboardEntry::from)
-                .collect(),
+            entries: page.entries.into_iter().map(shown).collect(),
             next: page.next.map(|cursor| cursor.to_string()),
-            you: you.map(LeaderboardEntry::from),
+            you: you.map(shown),
         })
     });
     Ok(Json(board.await?))

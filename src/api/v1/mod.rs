@@ -18,6 +18,7 @@ mod paging;
 pub mod participants;
 pub mod receipts;
 pub mod runs;
+pub mod submission_acts;
 pub mod submissions;
 pub mod talent;
 pub mod teams;
@@ -43,6 +44,10 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable(
             "/api/v1/challenges/{slug}/leaderboard",
             leaderboard::page,
+        ))
+        .service(readable(
+            "/api/v1/challenges/{slug}/teams/{id}/history",
+            leaderboard::history,
         ))
         .service(readable(
             "/api/v1/challenges/{slug}/sample-submission",
@@ -85,7 +90,17 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(web::resource("/api/v1/challenges/{slug}/publish").post(challenges::publish))
         .service(web::resource("/api/v1/challenges/{slug}/talent-board").post(talent::publish))
         .service(web::resource("/api/v1/challenges/{slug}/rescore").post(runs::rescore_phase))
-        .service(readable("/api/v1/submissions/{id}", submissions::find))
+        .service(readable(
+            "/api/v1/challenges/{slug}/submissions/compare",
+            submission_acts::compare,
+        ))
+        .service(
+            readable("/api/v1/submissions/{id}", submissions::find)
+                .patch(submission_acts::describe),
+        )
+        .service(web::resource("/api/v1/submissions/{id}/select").post(submission_acts::select))
+        .service(web::resource("/api/v1/submissions/{id}/deselect").post(submission_acts::deselect))
+        .service(web::resource("/api/v1/submissions/{id}/withdraw").post(submission_acts::withdraw))
         .service(readable("/api/v1/submissions/{id}/receipt", receipts::find))
         .service(web::resource("/api/v1/submissions/{id}/cancel").post(runs::cancel))
         .service(web::resource("/api/v1/submissions/{id}/rescore").post(runs::rescore))

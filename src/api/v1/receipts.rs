@@ -40,7 +40,8 @@ pub async fn key(house: House) -> Json<ReceiptKeyView> {
 
 /// Reads a submission's receipt
 ///
-/// What its score was made of, signed by the server. With the phase's end it also opens the private score.
+/// What its score was made of, signed by the server. With the phase's end it also opens
+/// the private score, and the public one where the phase keeps that back.
 /// It is for the submission's team and the challenge's organizer.
 #[utoipa::path(
     get, path = "/api/v1/submissions/{id}/receipt", operation_id = "get_receipt", tag = "submissions",
@@ -55,7 +56,7 @@ pub async fn find(
     let (id, now) = (*id, house.clock.now());
     let found = house
         .database
-        .read(move |connection| receipts::of_submission(connection, &principal, id))
+        .read(move |connection| receipts::of_submission(connection, now, &principal, id))
         .await
         .map_err(Fault::from)?;
     let (detail, kept) =
@@ -65,5 +66,7 @@ pub async fn find(
             "Submission {id} has no receipt: one is signed when a submission has been judged."
         ))
     })?;
-    Ok(Json(kept.shown(now >= detail.phase_ends_at)))
+    Ok(Json(
+        kept.shown(detail.disclosure.opens(&detail.submission)),
+    ))
 }

@@ -17,6 +17,7 @@ use super::leaderboard::choose_phase;
 use super::paging;
 use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
+use crate::challenges::disclosure::Disclosure;
 use crate::challenges::submissions::{self, Submission, SubmissionDetail, SubmissionState};
 use crate::challenges::{challenge, membership};
 use crate::http::fault::Fault;
@@ -58,11 +59,24 @@ pub struct SubmissionView {
     description: String,
     received_at: DateTime<Utc>,
     scored_at: Option<DateTime<Utc>>,
+    /// As far as it may be told: where the phase has the Ladder or rounds, the score as the public board
+    /// shows it until the phase is over.
     public_score: Option<f64>,
     /// Null until its phase is over, for everybody.
     private_score: Option<f64>,
     /// Whether it takes a place of the team's limits.
     counts: bool,
+    /// Whether it came after the end and its grace: it never ranks, and its scores are told when the
+    /// challenge's last phase is over.
+    late: bool,
+    /// Whether the team chose it for the private board.
+    selected: bool,
+    /// When the team took it back: it stands on no board.
+    withdrawn_at: Option<DateTime<Utc>>,
+    /// When the organizer had reproduced its score.
+    verified_at: Option<DateTime<Utc>>,
+    /// The submission of the phase before that was taken over into this one.
+    carried_from: Option<i64>,
     /// What its run used; null where nothing ran.
     usage: Option<Usage>,
     /// What its run printed; null where nothing ran, in lists, and where the phase's features are hidden.
@@ -74,11 +88,13 @@ impl SubmissionView {
         submission: Submission,
         challenge: String,
         limits: &Limits,
-        phase_is_over: bool,
+        disclosure: Disclosure,
     ) -> Self {
         let explanation = submission
             .verdict
             .map(|verdict| verdict.explain(submission.kind, limits));
+        let public_score = disclosure.public_score(&submission);
+        let private_score = disclosure.private_score(&submission);
         Self {
             id: submission.id,
             challenge,
@@ -95,21 +111,25 @@ impl SubmissionView {
             description: submission.description,
             received_at: submission.received_at,
             scored_at: submission.scored_at,
-            public_score: submission.public_score,
-            private_score: submission.private_score.filter(|_| phase_is_over),
+            public_score,
+            private_score,
             counts: submission.counts,
+            late: submission.is_late,
+            selected: submission.is_selected,
+            withdrawn_at: submission.withdrawn_at,
+            verified_at: submission.verified_at,
+            carried_from: submission.carried_from,
             usage: submission.usage,
             logs: None,
         }
     }
 
-    fn of(detail: SubmissionDetail, now: DateTime<Utc>) -> Self {
-        let over = now >= detail.phase_ends_at;
+    pub(super) fn of(detail: SubmissionDetail) -> Self {
         let view = Self::new(
             detail.submission,
             detail.challenge_slug,
             &detail.run_limits,
-            over,
+            detail.disclosure,
         );
         Self {
             logs: detail.logs,
@@ -177,9 +197,10 @@ pub async fn list(
             None => Vec::new(),
         };
         let next = paging::cut(&mut found, limit, |submission| submission.id);
-        let is_over = now >= phase.ends_at;
+        let may_manage = principal.may_manage(challenge.owner_id);
+        let disclosure = Disclosure::new(phase, &phases, now, may_manage);
         let limits = &challenge.run_limits;
-        let view = |submission| SubmissionView::new(submission, slug.clone(), limits, is_over);
+        let view = |submission| SubmissionView::new(submission, slug.clone(), limits, disclosure);
         Ok::<_, Fault>(SubmissionList {
             submissions: found.into_iter().map(view).collect(),
             next,
@@ -284,7 +305,7 @@ pub async fn create(
     let submission = read(&house, &principal, id).await?;
     Ok(HttpResponse::Created()
         .insert_header((LOCATION, format!("/api/v1/submissions/{id}")))
-        .json(SubmissionView::of(submission, house.clock.now())))
+        .json(SubmissionView::of(submission)))
 }
 
 /// What is sent.
@@ -399,18 +420,22 @@ pub async fn find(
         let detail = read(&house, &principal, *id).await?;
         let now = tokio::time::Instant::now();
         if detail.submission.state.is_final() || now >= deadline {
-            return Ok(Json(SubmissionView::of(detail, house.clock.now())));
+            return Ok(Json(SubmissionView::of(detail)));
         }
         tokio::time::sleep_until(deadline.min(now + pause)).await;
         pause = (pause * 2).min(Duration::from_secs(1));
     }
 }
 
-async fn read(house: &House, principal: &Principal, id: i64) -> Result<SubmissionDetail, Fault> {
-    let principal = principal.clone();
+pub(super) async fn read(
+    house: &House,
+    principal: &Principal,
+    id: i64,
+) -> Result<SubmissionDetail, Fault> {
+    let (principal, now) = (principal.clone(), house.clock.now());
     house
         .database
-        .read(move |connection| submissions::detail(connection, &principal, id))
+        .read(move |connection| submissions::detail(connection, now, &principal, id))
         .await?
         .ok_or_else(|| Fault::not_found(format!("You have no submission {id}.")))
 }

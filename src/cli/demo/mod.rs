@@ -190,10 +190,10 @@ async fn until_scored(
     id: i64,
 ) -> anyhow::Result<()> {
     loop {
-        let principal = principal.clone();
+        let (principal, now) = (principal.clone(), state.clock.now());
         let detail = state
             .database
-            .read(move |connection| submissions::detail(connection, &principal, id))
+            .read(move |connection| submissions::detail(connection, now, &principal, id))
             .await
             .map_err(|error: DatabaseError| error)?
             .with_context(|| format!("the baseline `{name}` was lost"))?;

@@ -16,6 +16,9 @@
 //!   SHA-256 of `paddock-receipt-1:private-score:NONCE:SCORE`, where NONCE is 64 random hexadecimal digits
 //!   and SCORE the number as canonical JSON writes it. The opening, shown when the phase is over, gives
 //!   both. It needs no signature of its own: no other score fits the commitment that was signed.
+//! - **The public score** is in the receipt, but where a phase shows competitors less than it (the Ladder,
+//!   rounding) or the submission came late. There it is committed to alike, by SHA-256 of
+//!   `paddock-receipt-1:public-score:NONCE:SCORE`, and opened with the private one.
 //! - **The solution** may be small enough to be guessed row by row (24 drivers, ten lap times), and a bare
 //!   hash would say when the guess is right. The receipt has SHA-256 of
 //!   `paddock-receipt-1:content:SALT:SHA256`, where the salt is a keyed hash of the solution's own SHA-256
@@ -72,8 +75,11 @@ pub struct Receipt {
     pub scorer: String,
     /// How the run ended.
     pub verdict: Verdict,
-    /// The score on the public split, where there is one.
+    /// The score on the public split, where there is one and it may be told.
     pub public_score: Option<f64>,
+    /// The commitment to it where it may not be told yet; not in other receipts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_score_commitment: Option<String>,
     /// The commitment to the score on the private split.
     pub private_score_commitment: Option<String>,
     /// When the outcome was stored, by the server's clock.
@@ -126,17 +132,20 @@ pub struct SignedReceipt {
     pub public_key: String,
     /// The Ed25519 signature, in hexadecimal.
     pub signature: String,
-    /// The private score, once the phase is over.
+    /// The scores that are committed to, once the phase is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Opening>,
 }
 
-/// What opens the commitment to a private score.
+/// What opens the commitments to scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
     /// The score on the private split.
     pub private_score: f64,
+    /// The score on the public split, where that is committed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_score: Option<f64>,
     /// 64 random hexadecimal digits.
     pub nonce: String,
 }
@@ -180,6 +189,8 @@ pub struct Facts {
     pub verdict: Verdict,
     /// The scores on the public and the private split; both finite.
     pub scores: Option<(f64, f64)>,
+    /// Whether the public one may not be told either before the phase is over.
+    pub hides_public_score: bool,
     /// When the outcome was stored.
     pub scored_at: DateTime<Utc>,
     /// The run.
@@ -209,8 +220,10 @@ pub fn issue(
     let solution_salt = key.salt_of(&facts.solution_sha256);
     let hidden = facts.features.as_ref().filter(|features| features.hidden);
     let features_salt = hidden.map(|features| key.salt_of(&features.sha256));
-    let opening = facts.scores.map(|(_, private_score)| Opening {
+    let hides_public = facts.hides_public_score;
+    let opening = facts.scores.map(|(public_score, private_score)| Opening {
         private_score,
+        public_score: hides_public.then_some(public_score),
         nonce: hexadecimal(&nonce),
     });
     let receipt = Receipt {
@@ -230,7 +243,11 @@ pub fn issue(
         limits: facts.limits,
         scorer: facts.scorer,
         verdict: facts.verdict,
-        public_score: facts.scores.map(|(public, _)| public),
+        public_score: facts
+            .scores
+            .filter(|_| !hides_public)
+            .map(|(public, _)| public),
+        public_score_commitment: opening.as_ref().and_then(Opening::public_commitment),
         private_score_commitment: opening.as_ref().map(Opening::commitment),
         scored_at: facts.scored_at,
         run: facts.run,
@@ -251,7 +268,7 @@ pub fn issue(
 }
 
 impl KeptReceipt {
-    /// The receipt as it may be shown: with the private score if the phase is over.
+    /// The receipt as it may be shown: with the scores that it commits to if the phase is over.
     pub fn shown(&self, phase_is_over: bool) -> SignedReceipt {
         SignedReceipt {
             opening: self.opening.clone().filter(|_| phase_is_over),
@@ -262,6 +279,12 @@ impl KeptReceipt {
     /// The score on the private split, which only a replay by the organizer may ask for early.
     pub fn private_score(&self) -> Option<f64> {
         self.opening.as_ref().map(|opening| opening.private_score)
+    }
+
+    /// The score on the public split, whether the receipt tells it or commits to it.
+    pub fn public_score(&self) -> Option<f64> {
+        let committed = self.opening.as_ref().and_then(|one| one.public_score);
+        self.signed.receipt.public_score.or(committed)
     }
 
     /// Whether these are the solution and the features that the receipt names.
@@ -304,6 +327,14 @@ impl Opening {
             "paddock-receipt-1:private-score:{}:{score}",
             self.nonce
         ))
+    }
+
+    fn public_commitment(&self) -> Option<String> {
+        let score = canonical::shortest(self.public_score?);
+        Some(sha256_of(&format!(
+            "paddock-receipt-1:public-score:{}:{score}",
+            self.nonce
+        )))
     }
 }
 
@@ -351,8 +382,10 @@ pub enum ReceiptProblem {
          the server signed"
     )]
     Changed,
-    /// The private score does not fit its commitment.
-    #[error("the private score is not the one that was committed to when the receipt was signed")]
+    /// A score does not fit its commitment.
+    #[error(
+        "the scores that are opened are not those that were committed to when the receipt was signed"
+    )]
     OpeningChanged,
 }
 
@@ -393,7 +426,8 @@ pub fn verify(document: &str, trusted: Option<PublicKey>) -> Result<SignedReceip
         .verify_strict(&bytes, &Signature::from_bytes(&signature))
         .map_err(|_| ReceiptProblem::Changed)?;
     if let Some(opening) = &signed.opening
-        && signed.receipt.private_score_commitment.as_ref() != Some(&opening.commitment())
+        && (signed.receipt.private_score_commitment.as_ref() != Some(&opening.commitment())
+            || signed.receipt.public_score_commitment != opening.public_commitment())
     {
         return Err(ReceiptProblem::OpeningChanged);
     }

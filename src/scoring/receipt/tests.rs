@@ -32,6 +32,7 @@ fn facts() -> Facts {
         scorer: "paddock 0.1.0".into(),
         verdict: Verdict::Ok,
         scores: Some((0.1 + 0.2, 1e-7)),
+        hides_public_score: false,
         scored_at: Utc.with_ymd_and_hms(2026, 6, 1, 12, 0, 0).unwrap(),
         run: 7,
         attempt: 1,
@@ -222,6 +223,30 @@ fn a_failed_submission_has_a_receipt_without_scores() {
         (None, &None)
     );
     verify(&json!(failed).to_string(), None).unwrap();
+}
+
+#[test]
+fn a_public_score_that_the_board_keeps_back_is_committed_to_and_opened_with_the_private_one() {
+    let hidden = Facts {
+        hides_public_score: true,
+        ..facts()
+    };
+    let kept = issue(&key(), hidden, [9; 32]).unwrap();
+    assert_eq!(kept.public_score(), Some(0.1 + 0.2));
+    let early = json!(kept.shown(false)).to_string();
+    assert!(!early.contains("0.30000000000000004"), "{early}");
+    verify(&early, Some(key().public_key())).unwrap();
+    let mut late = json!(kept.shown(true));
+    assert_eq!(late["opening"]["public_score"], 0.1 + 0.2);
+    assert_eq!(late["signature"], json!(kept.shown(false))["signature"]);
+    verify(&late.to_string(), Some(key().public_key())).unwrap();
+    for forged in [json!(0.3), json!(null)] {
+        late["opening"]["public_score"] = forged;
+        assert_eq!(
+            verify(&late.to_string(), None),
+            Err(ReceiptProblem::OpeningChanged)
+        );
+    }
 }
 
 #[test]

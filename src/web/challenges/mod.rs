@@ -5,6 +5,7 @@ mod kinds;
 mod rules;
 mod submit;
 mod team;
+mod timeline;
 
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 pub use self::kinds::kind_title;
 use self::kinds::{FeaturesView, KindCard};
+use self::timeline::Timeline;
 use super::format;
 use super::markdown;
 use super::page::{Page, get};
@@ -299,8 +301,10 @@ struct OverviewPage {
     /// The text of the one that is shown, sanitized.
     body: String,
     phase: Phase,
-    phases: Vec<Phase>,
-    now: DateTime<Utc>,
+    timeline: Option<Timeline>,
+    /// What can be won and who may win it, sanitized; empty where nothing is said.
+    prizes: String,
+    eligibility: String,
     metric: String,
     direction: &'static str,
     rows: String,
@@ -372,10 +376,11 @@ async fn overview(
             }
             _ => curl(&state.config.public_url(), &challenge.slug),
         },
+        timeline: Timeline::new(&challenge, &phases, now),
+        prizes: markdown::to_html(&challenge.prizes),
+        eligibility: markdown::to_html(&challenge.eligibility),
         runtime: starter_kits::facts(&state, challenge, &phase).runtime,
         phase,
-        phases,
-        now,
     };
     view.page.show(&view)
 }

@@ -1,18 +1,19 @@
 //! What one's own team has sent, and what became of it.
 
+mod acts;
+
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use serde::Deserialize;
 
-use super::challenges::{Choice, Head, choose_phase, direction, kind_title, metric_name};
-use super::format;
-use super::markdown;
-use super::page::{Page, get, show_part};
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge;
+use crate::challenges::disclosure::Disclosure;
 use crate::challenges::leaderboard::{self, Board, Entry};
+use crate::challenges::limits::{self, LimitReached, Limits};
 use crate::challenges::membership;
 use crate::challenges::submissions::{self, Submission, SubmissionDetail, SubmissionState};
 use crate::http::fault::Fault;
@@ -20,13 +21,29 @@ use crate::http::guard::user;
 use crate::http::state::State;
 use crate::scoring::explanation::Explanation;
 use crate::scoring::judge::Logs;
-use crate::scoring::sandbox::{Limits, Usage};
+use crate::scoring::sandbox::{self, Usage};
 use crate::scoring::verdict::Verdict;
+use crate::web::challenges::{Choice, Head, choose_phase, direction, kind_title, metric_name};
+use crate::web::format;
+use crate::web::markdown;
+use crate::web::page::{Page, get, show_part};
 
 /// The routes of this file.
 pub fn configure(routes: &mut ServiceConfig) {
     routes
         .service(web::resource("/challenges/{slug}/submissions").route(get().to(list)))
+        .service(
+            web::resource("/challenges/{slug}/submissions/compare").route(get().to(acts::compare)),
+        )
+        .service(web::resource("/submissions/{id}/select").route(web::post().to(acts::select)))
+        .service(
+            web::resource("/submissions/{id}/withdraw")
+                .route(get().to(acts::ask_to_withdraw))
+                .route(web::post().to(acts::withdraw)),
+        )
+        .service(
+            web::resource("/submissions/{id}/description").route(web::post().to(acts::describe)),
+        )
         .service(web::resource("/submissions/{id}").route(get().to(submission)))
         .service(web::resource("/submissions/{id}/status").route(get().to(status)));
 }
@@ -56,6 +73,39 @@ struct Line {
     reason: String,
     is_counted: bool,
     tone: &'static str,
+    kind: &'static str,
+    is_late: bool,
+    is_withdrawn: bool,
+    is_selected: bool,
+    /// Whether it may be chosen or the choice be taken from it.
+    may_choose: bool,
+    is_scored: bool,
+}
+
+/// What is left of the limits.
+struct Places {
+    today: u32,
+    per_day: u32,
+    used: u32,
+    total: u32,
+    /// When the next place is free; none where one is free now, or none ever will be.
+    next_free: Option<DateTime<Utc>>,
+    zone: String,
+}
+
+fn places(now: DateTime<Utc>, zone: Tz, limits: Limits, used: limits::Used) -> Places {
+    let next_free = match limits::check(limits, used, now, zone) {
+        Err(LimitReached::Today { next_free, .. }) => Some(next_free),
+        Ok(()) | Err(LimitReached::Phase { .. }) => None,
+    };
+    Places {
+        today: used.today,
+        per_day: limits.per_day,
+        used: used.total,
+        total: limits.total,
+        next_free,
+        zone: zone.name().to_owned(),
+    }
 }
 
 #[derive(Template)]
@@ -68,6 +118,13 @@ struct ListPage {
     is_over: bool,
     metric_key: String,
     lines: Vec<Line>,
+    /// How many may be chosen for the private board, and how many are.
+    selections: u32,
+    selected: usize,
+    choices_left: usize,
+    places: Option<Places>,
+    disclosure: Disclosure,
+    is_long: bool,
     first: String,
     next: String,
 }
@@ -82,25 +139,46 @@ async fn list(
     let now = state.clock.now();
     let (asker, asked, before) = (principal.clone(), query.phase, query.before);
     let user_id = user(&principal)?.id;
-    let (challenge, phase, choices, is_member, mut sent, standing) = state
+    let (challenge, phase, choices, is_member, mut sent, standing, used, disclosure) = state
         .database
         .read(move |connection| {
             let (challenge, phases) = challenge::find(connection, &asker, &slug)?;
             let (phase, choices) = choose_phase(&challenge, &phases, asked, now, "submissions")?;
+            let may_manage = asker.may_manage(challenge.owner_id);
+            let disclosure = Disclosure::new(phase, &phases, now, may_manage);
             let phase = phase.clone();
             let Some(member) = membership::of(connection, challenge.id, user_id)? else {
-                return Ok::<_, Fault>((challenge, phase, choices, false, Vec::new(), None));
+                let nothing = (Vec::new(), None, None);
+                let (sent, standing, used) = nothing;
+                return Ok::<_, Fault>((
+                    challenge, phase, choices, false, sent, standing, used, disclosure,
+                ));
             };
             let team = member.team_id;
             let sent = submissions::of_team(connection, phase.id, team, before, PER_PAGE + 1)?;
             let standing = leaderboard::standing(connection, phase.id, team, Board::Public)?;
-            Ok((challenge, phase, choices, true, sent, standing))
+            let zone = challenge.time_zone;
+            let used = submissions::used(connection, now, zone, phase.id, team)?;
+            Ok((
+                challenge,
+                phase,
+                choices,
+                true,
+                sent,
+                standing,
+                Some(used),
+                disclosure,
+            ))
         })
         .await?;
     let more = sent.len() as i64 > PER_PAGE;
     sent.truncate(PER_PAGE as usize);
     let last = sent.last().map_or(0, |submission| submission.id);
-    let is_over = now >= phase.ends_at;
+    let is_over = phase.is_over(now);
+    let selected = sent.iter().filter(|one| one.is_selected).count();
+    let places = used
+        .filter(|_| !is_over)
+        .map(|used| places(now, challenge.time_zone, phase.limits, used));
     let counted = standing.map(|entry| entry.submission_id);
     let here = |before: &str| {
         let phase = query
@@ -126,32 +204,47 @@ async fn list(
         } else {
             String::new()
         },
-        lines: lines(sent, is_over, counted),
+        lines: lines(sent, disclosure, counted),
+        selections: challenge.final_selections,
+        choices_left: (challenge.final_selections as usize).saturating_sub(selected),
+        selected,
+        places,
+        disclosure,
+        is_long: more || before.is_some(),
     };
     view.page.show(&view)
 }
 
 /// The list's lines; scores of one column are written so that they can be told apart.
-fn lines(sent: Vec<Submission>, is_over: bool, counted: Option<i64>) -> Vec<Line> {
+fn lines(sent: Vec<Submission>, disclosure: Disclosure, counted: Option<i64>) -> Vec<Line> {
     let written = |scores: Vec<f64>| {
         let mut texts = format::scores(&scores).into_iter();
         move |score: Option<f64>| score.and_then(|_| texts.next()).unwrap_or_default()
     };
-    let mut public = written(sent.iter().filter_map(|one| one.public_score).collect());
-    let mut private = written(sent.iter().filter_map(|one| one.private_score).collect());
+    let known = |of: &dyn Fn(&Submission) -> Option<f64>| sent.iter().filter_map(of).collect();
+    let mut public = written(known(&|one| disclosure.public_score(one)));
+    let mut private = written(known(&|one| disclosure.private_score(one)));
     sent.into_iter()
         .map(|one| {
-            let private_text = private(one.private_score);
+            let (public_score, private_score) = (
+                disclosure.public_score(&one),
+                disclosure.private_score(&one),
+            );
             let exact = |score: Option<f64>| score.map(format::exact).unwrap_or_default();
             Line {
-                score: public(one.public_score),
-                exact: exact(one.public_score),
-                private_score: if is_over { private_text } else { String::new() },
-                private_exact: if is_over {
-                    exact(one.private_score)
-                } else {
-                    String::new()
-                },
+                score: public(public_score),
+                exact: exact(public_score),
+                private_score: private(private_score),
+                private_exact: exact(private_score),
+                kind: kind_title(one.kind),
+                is_late: one.is_late,
+                is_withdrawn: one.withdrawn_at.is_some(),
+                is_selected: one.is_selected,
+                may_choose: !disclosure.is_over
+                    && one.state == SubmissionState::Scored
+                    && one.withdrawn_at.is_none()
+                    && !one.is_late,
+                is_scored: one.state == SubmissionState::Scored,
                 id: one.id,
                 state: one.state.as_str(),
                 received_at: one.received_at,
@@ -185,6 +278,12 @@ struct StatusPart {
     private_exact: String,
     /// The team's place on the board, where it has one.
     place: Option<Place>,
+    is_late: bool,
+    is_withdrawn: bool,
+    /// Whether it has a score that may not be told yet.
+    is_kept_back: bool,
+    /// Whether the score is the board's and perhaps not its own.
+    hides_raw: bool,
     failure: Option<Failure>,
     is_model: bool,
     used: Vec<Used>,
@@ -231,7 +330,7 @@ struct Printed {
     text: String,
 }
 
-fn used(usage: &Usage, limits: &Limits) -> Vec<Used> {
+fn used(usage: &Usage, limits: &sandbox::Limits) -> Vec<Used> {
     let seconds = |label, used: f64, most: u32| Used {
         label,
         value: used.min(f64::from(most)),
@@ -266,11 +365,10 @@ fn printed(logs: &Logs) -> Vec<Printed> {
 }
 
 impl StatusPart {
-    fn new(detail: &SubmissionDetail, standing: Option<Entry>, now: DateTime<Utc>) -> Self {
+    fn new(detail: &SubmissionDetail, standing: Option<Entry>) -> Self {
         let submission = &detail.submission;
-        let private = submission
-            .private_score
-            .filter(|_| now >= detail.phase_ends_at);
+        let private = detail.disclosure.private_score(submission);
+        let public = detail.disclosure.public_score(submission);
         let text = |score: Option<f64>| score.map(format::score).unwrap_or_default();
         let exact = |score: Option<f64>| score.map(format::exact).unwrap_or_default();
         Self {
@@ -280,8 +378,12 @@ impl StatusPart {
             is_final: submission.state.is_final(),
             metric: metric_name(&detail.metric),
             direction: direction(&detail.metric),
-            score: text(submission.public_score),
-            exact: exact(submission.public_score),
+            score: text(public),
+            exact: exact(public),
+            is_late: submission.is_late,
+            is_withdrawn: submission.withdrawn_at.is_some(),
+            is_kept_back: submission.state == SubmissionState::Scored && public.is_none(),
+            hides_raw: detail.disclosure.hides_raw(),
             tone: match &standing {
                 Some(entry) if entry.submission_id != submission.id => "",
                 Some(entry) if entry.rank == Some(1) => "best",
@@ -355,12 +457,12 @@ async fn find(
     state: &State,
     principal: Principal,
     id: i64,
-) -> Result<(SubmissionDetail, StatusPart), Fault> {
+) -> Result<(SubmissionDetail, StatusPart, Option<i64>), Fault> {
     let now = state.clock.now();
     let found = state
         .database
         .read(move |connection| {
-            let Some(detail) = submissions::detail(connection, &principal, id)? else {
+            let Some(detail) = submissions::detail(connection, now, &principal, id)? else {
                 return Ok(None);
             };
             let one = &detail.submission;
@@ -370,18 +472,19 @@ async fn find(
                 Board::Private
             };
             let standing = match one.state {
-                SubmissionState::Scored => {
+                SubmissionState::Scored if !one.is_late && one.withdrawn_at.is_none() => {
                     leaderboard::standing(connection, one.phase_id, one.team_id, board)?
                 }
                 _ => None,
             };
-            Ok::<_, Fault>(Some((detail, standing)))
+            let same = submissions::same_file(connection, one)?;
+            Ok::<_, Fault>(Some((detail, standing, same)))
         })
         .await?;
-    let (detail, standing) = found
+    let (detail, standing, same) = found
         .ok_or_else(|| Fault::not_found("There is no such submission, or it is another team's."))?;
-    let status = StatusPart::new(&detail, standing, now);
-    Ok((detail, status))
+    let status = StatusPart::new(&detail, standing);
+    Ok((detail, status, same))
 }
 
 #[derive(Template)]
@@ -397,6 +500,14 @@ struct SubmissionPage {
     sha256: String,
     received_at: DateTime<Utc>,
     scored_at: Option<DateTime<Utc>>,
+    /// The team's earlier submission of the same bytes.
+    same_file: Option<i64>,
+    carried_from: Option<i64>,
+    is_selected: bool,
+    may_choose: bool,
+    may_withdraw: bool,
+    is_verified: bool,
+    description_limit: usize,
 }
 
 async fn submission(
@@ -405,12 +516,14 @@ async fn submission(
     principal: Principal,
     id: Path<i64>,
 ) -> Result<HttpResponse, Fault> {
-    let (detail, status) = find(&state, principal, id.into_inner()).await?;
+    let (detail, status, same_file) = find(&state, principal, id.into_inner()).await?;
     let SubmissionDetail {
         submission,
         challenge_title,
+        disclosure,
         ..
     } = detail;
+    let may_withdraw = !disclosure.is_over && submission.withdrawn_at.is_none();
     let view = SubmissionPage {
         page: Page::new(&request, "challenges"),
         status,
@@ -422,6 +535,15 @@ async fn submission(
         sha256: submission.sha256,
         received_at: submission.received_at,
         scored_at: submission.scored_at,
+        same_file,
+        carried_from: submission.carried_from,
+        is_selected: submission.is_selected,
+        may_choose: may_withdraw
+            && submission.state == SubmissionState::Scored
+            && !submission.is_late,
+        may_withdraw,
+        is_verified: submission.verified_at.is_some(),
+        description_limit: submissions::DESCRIPTION_LIMIT,
     };
     view.page.show(&view)
 }
@@ -432,6 +554,6 @@ async fn status(
     principal: Principal,
     id: Path<i64>,
 ) -> Result<HttpResponse, Fault> {
-    let (_, status) = find(&state, principal, id.into_inner()).await?;
+    let (_, status, _) = find(&state, principal, id.into_inner()).await?;
     show_part(&request, &status)
 }
