@@ -1,17 +1,20 @@
 //! Which laps of a table are published, and with what time: [pace cells](super::pace_cells) for each
 //! event.
 //!
-//! Memory grows with the laps (eight bytes each) while they are collected, and with the published laps
-//! afterwards.
+//! Laps wait outside of memory until all are known; then one event is held at a time. What stays are
+//! the published laps, twelve bytes each.
 
 use std::collections::{BTreeMap, HashMap};
 
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use super::pace_cells::{DriverLaps, PaceCells, PaceCellsError};
+use super::AnonymizationError;
+use super::pace_cells::{DriverLaps, PaceCells, RATIO_STEPS};
 use super::policy::LapPolicy;
+use super::spill::Spill;
 use super::transforms::SubjectNumber;
+use crate::datasets::tables::TableError;
 
 /// What the protection of the lap times did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +34,33 @@ pub struct LapsReport {
 #[derive(Default)]
 pub(super) struct CollectedLaps {
     events: HashMap<String, u32>,
-    /// The row and the seconds of each lap. Single precision: 4 µs of a minute's lap.
-    laps: BTreeMap<(u32, SubjectNumber), Vec<(u32, f32)>>,
+    /// [`CollectedLap`]s by event.
+    laps: Spill,
+}
+
+struct CollectedLap {
+    subject: SubjectNumber,
+    row: u32,
+    /// Single precision: 4 µs of a minute's lap.
+    seconds: f32,
+}
+
+impl CollectedLap {
+    fn to_bytes(&self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        bytes[..4].copy_from_slice(&self.subject.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.row.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.seconds.to_le_bytes());
+        bytes
+    }
+
+    fn from_bytes([a, b, c, d, e, f, g, h, i, j, k, l]: [u8; 12]) -> CollectedLap {
+        CollectedLap {
+            subject: u32::from_le_bytes([a, b, c, d]),
+            row: u32::from_le_bytes([e, f, g, h]),
+            seconds: f32::from_le_bytes([i, j, k, l]),
+        }
+    }
 }
 
 /// The laps that are published.
@@ -47,15 +75,24 @@ struct PublishedRow {
     row: u32,
     /// In the release, from 0: drivers and laps in no order that tells anything.
     place: u32,
-    /// The published time over the event's median.
-    ratio: f64,
+    /// The published time over the event's median, in steps of one over [`RATIO_STEPS`].
+    ratio: i32,
 }
 
 impl CollectedLaps {
     /// Takes in a row. Rows beyond the four billionth are left out, as rows without a time are.
-    pub(super) fn add(&mut self, event: &str, subject: SubjectNumber, row: u64, seconds: f64) {
+    ///
+    /// # Errors
+    /// [`TableError::Io`] when a temporary file cannot be written.
+    pub(super) fn add(
+        &mut self,
+        event: &str,
+        subject: SubjectNumber,
+        row: u64,
+        seconds: f64,
+    ) -> Result<(), TableError> {
         let Ok(row) = u32::try_from(row) else {
-            return;
+            return Ok(());
         };
         let event = match self.events.get(event) {
             Some(event) => *event,
@@ -65,20 +102,24 @@ impl CollectedLaps {
                 number
             }
         };
-        let laps = self.laps.entry((event, subject)).or_default();
-        laps.push((row, seconds as f32));
+        let lap = CollectedLap {
+            subject,
+            row,
+            seconds: seconds as f32,
+        };
+        self.laps.append(event, &lap.to_bytes())
     }
 
     /// Makes the published laps of every event.
     ///
     /// # Errors
-    /// A setting that is out of range.
+    /// A setting that is out of range, or a temporary file that cannot be read.
     pub(super) fn publish(
-        self,
+        mut self,
         policy: &LapPolicy,
         cell_size: u64,
         rng: &mut impl CryptoRng,
-    ) -> Result<(PublishedLaps, LapsReport), PaceCellsError> {
+    ) -> Result<(PublishedLaps, LapsReport), AnonymizationError> {
         let keep = policy.keep.0..policy.keep.1;
         let cell_size = usize::try_from(cell_size).unwrap_or(usize::MAX);
         let cell_size = cell_size.saturating_add(PaceCells::MARGIN);
@@ -89,31 +130,31 @@ impl CollectedLaps {
             ..LapsReport::default()
         };
         let mut published = PublishedLaps::default();
-        let mut laps = self.laps.into_iter().peekable();
-        while let Some(&((event, _), _)) = laps.peek() {
-            let mut rows: HashMap<SubjectNumber, Vec<u32>> = HashMap::new();
-            let mut drivers = Vec::new();
-            while let Some(((_, subject), laps)) = laps.next_if(|((next, _), _)| *next == event) {
-                rows.insert(subject, laps.iter().map(|(row, _)| *row).collect());
-                drivers.push(DriverLaps {
-                    subject,
-                    laps: laps
-                        .iter()
-                        .map(|(_, seconds)| f64::from(*seconds))
-                        .collect(),
-                });
+        while let Some((_, bytes)) = self.laps.take_first()? {
+            let mut rows: BTreeMap<SubjectNumber, Vec<u32>> = BTreeMap::new();
+            let mut laps: BTreeMap<SubjectNumber, Vec<f64>> = BTreeMap::new();
+            for lap in bytes.as_chunks().0 {
+                let lap = CollectedLap::from_bytes(*lap);
+                rows.entry(lap.subject).or_default().push(lap.row);
+                let laps = laps.entry(lap.subject).or_default();
+                laps.push(f64::from(lap.seconds));
             }
+            drop(bytes);
+            let driver = |(subject, laps)| DriverLaps { subject, laps };
+            let drivers: Vec<DriverLaps> = laps.into_iter().map(driver).collect();
             let paced = cells.publish(&drivers, rng);
             report.cells += paced.cells as u64;
             report.published += paced.drivers.len() as u64;
             report.left_out += paced.left_out.len() as u64;
+            published.make_room(paced.drivers.len().saturating_mul(policy.quota));
             for driver in paced.drivers {
                 for lap in driver.laps {
                     let place = published.rows.len() as u32; // no more published laps than rows
                     published.rows.push(PublishedRow {
                         row: rows[&driver.subject][lap.lap],
                         place,
-                        ratio: lap.ratio,
+                        // A whole number of steps. Larger ones than fit are laps of years.
+                        ratio: (lap.ratio * RATIO_STEPS).round() as i32,
                     });
                 }
             }
@@ -126,6 +167,14 @@ impl CollectedLaps {
 }
 
 impl PublishedLaps {
+    /// Room for so many more. To grow by an eighth copies more often than to double, and never holds twice
+    /// what is needed.
+    fn make_room(&mut self, more: usize) {
+        if self.rows.capacity() - self.rows.len() < more {
+            self.rows.reserve_exact(more.max(self.rows.len() / 8));
+        }
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.rows.len()
@@ -146,6 +195,7 @@ impl PublishedLaps {
 
     /// The time that a row of the table carries in the release.
     pub(super) fn ratio(&self, row: u64) -> Option<f64> {
-        self.find(row).map(|published| published.ratio)
+        let found = self.find(row)?;
+        Some(f64::from(found.ratio) / RATIO_STEPS)
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! A [`Policy`] says of every column what happens to it; [`Anonymization`] learns what it needs in a
 //! first pass over the table, finds the classes of look-alike subjects in a second, and writes in a
-//! third. Memory grows with the distinct subjects and values, not with the rows. [`gate`] then reads
-//! the *result* and refuses it where it can show that a promise is broken.
+//! third. Memory grows with the distinct subjects and values and with the published laps, not with the
+//! rows; what would is put aside in temporary files. [`gate`] then reads the *result* and refuses it where
+//! it can show that a promise is broken.
 //!
 //! What this protects from, and what not:
 //! - Pseudonymised data stays personal data. Lap order, lap count and the distribution of lap times
@@ -28,6 +29,7 @@ pub mod policy_text;
 mod pseudonyms;
 mod quantiles;
 mod reordering;
+mod spill;
 mod statistics;
 pub mod suggestion;
 mod track;
@@ -180,6 +182,27 @@ pub struct Suppressed {
 /// their names, as the subject's first row has them.
 pub type Identity = BTreeMap<String, String>;
 
+/// Who is behind each pseudonym of a release. It is packed: a large release has hundreds of thousands.
+#[derive(Debug, Default)]
+pub struct IdentityTable {
+    columns: Vec<String>,
+    /// By pseudonym, a cell of each column.
+    subjects: BTreeMap<String, Box<[Box<str>]>>,
+}
+
+impl IdentityTable {
+    /// Each pseudonym and who it is, in the order of the pseudonyms.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Identity)> {
+        let identity = |cells: &[Box<str>]| {
+            let columns = self.columns.iter().cloned();
+            let cells = cells.iter().map(|cell| cell.to_string());
+            columns.zip(cells).collect()
+        };
+        let subjects = self.subjects.iter();
+        subjects.map(move |(pseudonym, cells)| (pseudonym.as_str(), identity(cells)))
+    }
+}
+
 /// A table with its policy, ready to be written.
 pub struct Anonymization<'a> {
     table: &'a Table,
@@ -278,7 +301,7 @@ impl<'a> Anonymization<'a> {
                         position,
                         subject,
                         &mut self.pseudonyms,
-                    );
+                    )?;
                 }
             }
             first_row += batch.rows() as u64;
@@ -510,7 +533,7 @@ impl<'a> Anonymization<'a> {
         let drops = self.policy.small_classes == SmallClasses::Drop;
         let laps = self.published_laps();
         let mut reordering = match laps {
-            Some(_) => Some(Reordering::new(&self.published)?),
+            Some(_) => Some(Reordering::new(&self.published)),
             None => None,
         };
         let mut first_row = 0;
@@ -574,7 +597,7 @@ impl<'a> Anonymization<'a> {
     ///
     /// # Errors
     /// [`AnonymizationError`] when the table cannot be read again or has changed.
-    pub fn identities(&self) -> Result<BTreeMap<String, Identity>, AnonymizationError> {
+    pub fn identities(&self) -> Result<IdentityTable, AnonymizationError> {
         let columns = self.table.schema().columns();
         let is_identity = |column: &Column| {
             let stated = self.policy.column(&column.name);
@@ -583,7 +606,9 @@ impl<'a> Anonymization<'a> {
         let told: Vec<usize> = (0..columns.len())
             .filter(|position| is_identity(&columns[*position]))
             .collect();
-        let mut identities = BTreeMap::new();
+        let mut identities = IdentityTable::default();
+        let names = told.iter().map(|position| columns[*position].name.clone());
+        identities.columns = names.collect();
         let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
@@ -592,14 +617,13 @@ impl<'a> Anonymization<'a> {
             };
             for row in 0..batch.rows() {
                 let unit = units.cell(row);
-                if unit.is_missing() || identities.contains_key(&unit.to_string()) {
+                if unit.is_missing() || identities.subjects.contains_key(&unit.to_string()) {
                     continue;
                 }
-                let cells = told.iter().map(|position| {
-                    let cell = batch.column(*position).cell(row);
-                    (columns[*position].name.clone(), cell.to_string())
-                });
-                identities.insert(unit.to_string(), cells.collect::<Identity>());
+                let cell = |position: &usize| batch.column(*position).cell(row).to_string().into();
+                let cells = told.iter().map(cell);
+                let subjects = &mut identities.subjects;
+                subjects.insert(unit.to_string(), cells.collect());
             }
             first_row += batch.rows() as u64;
         }

@@ -32,7 +32,7 @@ use rand_distr::StandardNormal;
 use super::quantiles::{ascending, median, quantile};
 
 /// Published ratios have four decimals, 6 ms of a minute's lap: about what the timing itself has.
-const RATIO_STEPS: f64 = 1e4;
+pub(super) const RATIO_STEPS: f64 = 1e4;
 
 /// A driver's laps in one session, in seconds. Laps that are not finite or not positive are ignored.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! Names that stand for subjects in one release and mean nothing in any other.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use hmac::{Hmac, KeyInit, Mac};
 use rand::rngs::ChaCha20Rng;
@@ -14,8 +14,8 @@ use crate::datasets::vault::{VaultError, VaultKey};
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// 30 bits: two of a thousand subjects collide once in two thousand releases, and then all get longer.
 const SHORTEST: usize = 6;
-/// The whole hash: 256 bits, five to a character.
-const LONGEST: usize = 51;
+/// All bits that are kept of a hash, five to a character.
+const LONGEST: usize = 25;
 
 /// The secret of one release. Whoever holds it can test whether a name belongs to a pseudonym, so it
 /// is destroyed after a public release, or sealed where drivers may consent to be found. It is wiped
@@ -80,7 +80,11 @@ pub(super) struct Pseudonyms {
 }
 
 struct Kind {
-    hashes: HashMap<Vec<u8>, [u8; 32]>,
+    /// The first halves of the hashes, in which no two are alike. Not the identities: there is one for each
+    /// subject of each event.
+    hashes: HashSet<[u8; 16]>,
+    /// The identity that was noted last: the rows of a subject stand together in most tables.
+    last: Vec<u8>,
     length: usize,
 }
 
@@ -99,22 +103,18 @@ impl Pseudonyms {
     pub(super) fn note(&mut self, prefix: &str, identity: &[u8]) {
         if !self.kinds.contains_key(prefix) {
             let kind = Kind {
-                hashes: HashMap::new(),
+                hashes: HashSet::new(),
+                last: Vec::new(),
                 length: SHORTEST,
             };
             self.kinds.insert(prefix.to_owned(), kind);
         }
-        let Some(kind) = self.kinds.get_mut(prefix) else {
-            return;
-        };
-        if !kind.hashes.contains_key(identity) {
-            let mut mac = self.keyed.clone();
-            let mut part = Vec::new();
-            push_part(&mut part, prefix);
-            mac.update(&part);
-            mac.update(identity);
-            let hash = mac.finalize().into_bytes().into();
-            kind.hashes.insert(identity.to_vec(), hash);
+        if let Some(kind) = self.kinds.get_mut(prefix)
+            && kind.last != identity
+        {
+            kind.hashes.insert(hash(&self.keyed, prefix, identity));
+            kind.last.clear();
+            kind.last.extend(identity);
         }
     }
 
@@ -123,9 +123,9 @@ impl Pseudonyms {
         for kind in self.kinds.values_mut() {
             let unique = |length: &usize| {
                 let mut seen = HashSet::with_capacity(kind.hashes.len());
-                kind.hashes.values().all(|h| seen.insert(name(h, *length)))
+                let bits = |hash: &[u8; 16]| u128::from_be_bytes(*hash) >> (128 - 5 * length);
+                kind.hashes.iter().all(|hash| seen.insert(bits(hash)))
             };
-            // The full hashes collide for nobody: that would be a collision of SHA-256.
             kind.length = (SHORTEST..LONGEST).find(unique).unwrap_or(LONGEST);
         }
     }
@@ -133,13 +133,27 @@ impl Pseudonyms {
     /// The pseudonym of a noted identity.
     pub(super) fn of(&self, prefix: &str, identity: &[u8]) -> Option<String> {
         let kind = self.kinds.get(prefix)?;
-        let hash = kind.hashes.get(identity)?;
-        Some(format!("{prefix}-{}", name(hash, kind.length)))
+        let hash = hash(&self.keyed, prefix, identity);
+        let noted = kind.hashes.contains(&hash);
+        noted.then(|| format!("{prefix}-{}", name(&hash, kind.length)))
     }
 }
 
+/// The first 128 bits of the hash of an identity.
+fn hash(keyed: &Hmac<Sha256>, prefix: &str, identity: &[u8]) -> [u8; 16] {
+    let mut mac = keyed.clone();
+    let mut part = Vec::new();
+    push_part(&mut part, prefix);
+    mac.update(&part);
+    mac.update(identity);
+    let whole: [u8; 32] = mac.finalize().into_bytes().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&whole[..16]);
+    half
+}
+
 /// The first `length` characters of the hash in base 32.
-fn name(hash: &[u8; 32], length: usize) -> String {
+fn name(hash: &[u8; 16], length: usize) -> String {
     let (mut bits, mut held) = (0u32, 0);
     let mut bytes = hash.iter();
     let mut name = String::with_capacity(length);
@@ -166,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_name_spells_the_bits_of_the_hash() {
-        let mut hash = [0; 32];
+        let mut hash = [0; 16];
         hash[..4].copy_from_slice(&[0b0000_1000, 0b1000_0110, 0b0100_0010, 0b1001_1000]);
         assert_eq!(name(&hash, 6), "123456");
     }

@@ -4,15 +4,16 @@
 //! ε is spent on these figures alone. The report's numbers of subjects, rows and classes are exact, and so
 //! are the other columns.
 
-use std::collections::BTreeMap;
-
 use rand::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use super::differential_privacy::{DifferentialPrivacyError, Epsilon, PrivacyBudget};
+use super::AnonymizationError;
+use super::differential_privacy::{Epsilon, PrivacyBudget};
 use super::policy::StatisticsPolicy;
 use super::quantiles::median;
+use super::spill::Spill;
 use super::transforms::SubjectNumber;
+use crate::datasets::tables::TableError;
 
 /// The statistics of a column that is not published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,24 +32,26 @@ pub struct ColumnStatistics {
 
 /// The values of each subject.
 #[derive(Default)]
-pub(super) struct CollectedValues(BTreeMap<SubjectNumber, Vec<f64>>);
+pub(super) struct CollectedValues(Spill);
 
 impl CollectedValues {
-    pub(super) fn add(&mut self, subject: SubjectNumber, value: f64) {
-        self.0.entry(subject).or_default().push(value);
+    /// # Errors
+    /// [`TableError::Io`] when a temporary file cannot be written.
+    pub(super) fn add(&mut self, subject: SubjectNumber, value: f64) -> Result<(), TableError> {
+        self.0.append(subject, &value.to_le_bytes())
     }
 
     /// Draws the statistics from the budget.
     ///
     /// # Errors
-    /// [`DifferentialPrivacyError`] where ε is too small to be halved twice, or not left.
+    /// Where ε is too small to be halved twice, or not left, or a temporary file cannot be read.
     pub(super) fn publish(
-        self,
+        mut self,
         (name, unit): (&str, Option<&str>),
         policy: &StatisticsPolicy,
         budget: &mut PrivacyBudget,
         rng: &mut impl CryptoRng,
-    ) -> Result<ColumnStatistics, DifferentialPrivacyError> {
+    ) -> Result<ColumnStatistics, AnonymizationError> {
         let StatisticsPolicy {
             epsilon,
             least,
@@ -56,8 +59,11 @@ impl CollectedValues {
             bins,
         } = *policy;
         let range = greatest - least;
-        let medians = self.0.into_values().filter_map(median);
-        let medians: Vec<f64> = medians.map(|value| value.clamp(least, greatest)).collect();
+        let mut medians = Vec::new();
+        while let Some((_, bytes)) = self.0.take_first()? {
+            let values = bytes.as_chunks().0.iter().copied().map(f64::from_le_bytes);
+            medians.extend(median(values).map(|value| value.clamp(least, greatest)));
+        }
         let mut counts = vec![0; bins as usize];
         for value in &medians {
             let bin = ((value - least) / range * f64::from(bins)) as usize;

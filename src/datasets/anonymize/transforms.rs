@@ -1,5 +1,6 @@
 //! What the actions of a policy do to cells.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::NaiveDate;
@@ -12,7 +13,7 @@ use super::pseudonyms::{Pseudonyms, push_part};
 use super::statistics::CollectedValues;
 use super::track::{Samples, Steps, number};
 use super::track_frame::Quantity;
-use crate::datasets::tables::{Batch, Cell, ColumnType, Schema, Values};
+use crate::datasets::tables::{Batch, Cell, ColumnType, Schema, TableError, Values};
 
 /// A number that identifies a subject within this run only.
 pub(super) type SubjectNumber = u32;
@@ -205,6 +206,9 @@ impl Transform {
     }
 
     /// Takes in a cell in the first pass. `first_row` is the table's number of the batch's first row.
+    ///
+    /// # Errors
+    /// [`TableError::Io`] when a temporary file cannot be written.
     pub(super) fn learn(
         &mut self,
         batch: &Batch,
@@ -213,10 +217,10 @@ impl Transform {
         position: usize,
         subject: SubjectNumber,
         pseudonyms: &mut Pseudonyms,
-    ) {
+    ) -> Result<(), TableError> {
         let cell = batch.column(position).cell(row);
         if cell.is_missing() {
-            return;
+            return Ok(());
         }
         match self {
             Transform::Keep
@@ -231,7 +235,7 @@ impl Transform {
                     batch.column(position).cell(row).to_string()
                 });
                 if let Some(seconds) = cell.as_number() {
-                    collected.add(&event, subject, first_row + row as u64, seconds);
+                    collected.add(&event, subject, first_row + row as u64, seconds)?;
                 }
             }
             Transform::Pseudonym { prefix, scope } => {
@@ -273,7 +277,7 @@ impl Transform {
             }
             Transform::Statistics { collected } => {
                 if let Some(value) = cell.as_number() {
-                    collected.add(subject, value);
+                    collected.add(subject, value)?;
                 }
             }
             Transform::Generalise { range, .. } => {
@@ -289,6 +293,7 @@ impl Transform {
                     .insert(subject);
             }
         }
+        Ok(())
     }
 
     /// Draws the conclusions from the first pass.
@@ -369,7 +374,17 @@ impl Transform {
                 Ok(Some(Values::Number(rows.map(shown).collect())))
             }
             Transform::Pseudonym { prefix, scope } => {
-                text(&|row, cell| pseudonyms.of(prefix, &identity(batch, row, scope, Some(cell))))
+                // The rows of a subject stand together in most tables.
+                let last = RefCell::new((Vec::new(), None));
+                text(&|row, cell| {
+                    let identity = identity(batch, row, scope, Some(cell));
+                    let (known, name) = &mut *last.borrow_mut();
+                    if *known != identity {
+                        *name = pseudonyms.of(prefix, &identity);
+                        *known = identity;
+                    }
+                    name.clone()
+                })
             }
             Transform::Band { width } => text(&|_, cell| band(cell, *width)),
             Transform::SuppressRare {
