@@ -3,7 +3,6 @@
 //! Everything is made in a temporary folder first and measured there. Only a release whose gates hold
 //! is stored, and its rows are written last, so that a failure leaves nothing half-published.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use zeroize::Zeroizing;
 use super::anonymize::gate::{self, GateError, GateReport};
 use super::anonymize::policy::{Policy, PolicyError};
 use super::anonymize::{
-    Anonymization, AnonymizationError, AnonymizationReport, Identity, ReleaseKey,
+    Anonymization, AnonymizationError, AnonymizationReport, IdentityTable, ReleaseKey,
 };
 use super::readers::ReadError;
 use super::split::{Split, SplitError, SplitPlan, SplitReport};
@@ -283,8 +282,8 @@ struct Made {
     files: Vec<MadeFile>,
     report: ReleaseReport,
     solution: Option<NamedTempFile>,
-    /// Pseudonym → who it is, where identities are sealed.
-    identities: BTreeMap<String, Identity>,
+    /// Who is behind the pseudonyms, where identities are sealed.
+    identities: IdentityTable,
 }
 
 impl Publisher {
@@ -432,13 +431,15 @@ fn make(
     let mut whole = Pair::create(folder.path(), "data", anonymization.schema())?;
     let anonymized = anonymization.write(|batch| whole.write(batch))?;
     let whole = whole.finish()?;
+    let identities = match identities {
+        Identities::Destroyed => IdentityTable::default(),
+        Identities::Sealed => anonymization.identities()?,
+    };
+    // The attacks need memory of their own.
+    drop(anonymization);
     let release = Table::open(Source::File(whole.parquet.clone()))?;
     begin("Attacking the release", 45);
     let gates = gate::measure(&original, &release, policy, key)?;
-    let identities = match identities {
-        Identities::Destroyed => BTreeMap::new(),
-        Identities::Sealed => anonymization.identities()?,
-    };
     let mut report = ReleaseReport {
         anonymization: anonymized,
         gates,
@@ -681,10 +682,10 @@ fn seal(
     connection: &mut DatabaseConnection,
     key: &VaultKey,
     release_id: i64,
-    identities: &BTreeMap<String, Identity>,
+    identities: &IdentityTable,
 ) -> Result<(), PublishError> {
-    for (pseudonym, identity) in identities {
-        let secret = Zeroizing::new(json_text(identity)?);
+    for (pseudonym, identity) in identities.iter() {
+        let secret = Zeroizing::new(json_text(&identity)?);
         let sealed = key.seal(&vault_place(release_id, pseudonym), secret.as_bytes());
         diesel::insert_into(sealed_identities::table)
             .values((

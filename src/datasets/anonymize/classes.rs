@@ -6,7 +6,7 @@
 //! combinations that are equal. Where no subject is published nothing links the rows, and a class is
 //! one combination.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::policy::SmallClasses;
 use super::transforms::SubjectNumber;
@@ -15,8 +15,9 @@ use super::transforms::SubjectNumber;
 #[derive(Default)]
 pub(super) struct Classes {
     combinations: HashMap<Vec<u8>, usize>,
-    /// What is seen under each published subject.
-    units: BTreeMap<String, (SubjectNumber, BTreeSet<usize>)>,
+    /// What is seen under each published subject, ascending: most show one combination, and a set would
+    /// take several times the memory.
+    units: BTreeMap<String, (SubjectNumber, Vec<usize>)>,
     /// Who is seen with each combination, where no subject is published.
     unlinked: BTreeMap<usize, HashSet<SubjectNumber>>,
 }
@@ -50,9 +51,10 @@ impl Classes {
         match unit {
             Some(unit) => {
                 let unit = self.units.entry(unit);
-                unit.or_insert_with(|| (subject, BTreeSet::new()))
-                    .1
-                    .insert(combination);
+                let (_, seen) = unit.or_insert_with(|| (subject, Vec::with_capacity(1)));
+                if let Err(place) = seen.binary_search(&combination) {
+                    seen.insert(place, combination);
+                }
             }
             None => {
                 self.unlinked
@@ -80,7 +82,7 @@ impl Classes {
         type Members = (HashSet<SubjectNumber>, Vec<String>);
         let mut classes: BTreeMap<Vec<usize>, Members> = BTreeMap::new();
         for (unit, (subject, seen)) in self.units {
-            let class = classes.entry(seen.into_iter().collect()).or_default();
+            let class = classes.entry(seen).or_default();
             class.0.insert(subject);
             class.1.push(unit);
         }

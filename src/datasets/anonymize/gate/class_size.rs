@@ -40,14 +40,14 @@ impl<'a> ClassCounter<'a> {
         };
         for row in 0..batch.rows() {
             let unit = batch.column(subject).cell(row).to_string();
-            let Some(number) = self.hidden.published.get(&unit) else {
+            let Some(number) = self.hidden.subject_of(&unit) else {
                 self.unknown += 1;
                 continue;
             };
             let quasi_identifiers = self.quasi_identifiers.iter();
             let columns = quasi_identifiers.map(|position| batch.column(*position));
             self.classes
-                .add(*number, Some(unit), combination(columns, row));
+                .add(number, Some(unit), combination(columns, row));
         }
     }
 

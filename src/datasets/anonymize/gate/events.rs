@@ -114,6 +114,11 @@ impl Events {
         }
     }
 
+    /// The subject whom the release calls so.
+    pub(super) fn subject_of(&self, unit: &str) -> Option<SubjectNumber> {
+        self.units.get(unit).map(|(subject, _)| *subject)
+    }
+
     /// Whether some pseudonym is seen in several.
     pub(super) fn are_spanned(&self) -> bool {
         self.units.values().any(|(_, event)| event.is_none())

@@ -21,10 +21,10 @@ pub(super) struct Hidden {
     /// Words of the subjects' names and how many subjects bear them, searched for as whole words.
     pub(super) words: HashMap<String, u64>,
     pub(super) subjects: HashMap<String, SubjectNumber>,
-    /// Published subject → subject.
-    pub(super) published: HashMap<String, SubjectNumber>,
-    /// Column → its pseudonyms.
-    pub(super) pseudonyms: HashMap<String, HashSet<String>>,
+    /// Column → its pseudonyms. Those of the subjects are with the events.
+    pseudonyms: HashMap<String, HashSet<String>>,
+    /// The column of the subjects, where they have pseudonyms.
+    pseudonymous_subject: Option<String>,
     pub(super) events: Events,
 }
 
@@ -40,8 +40,8 @@ impl Hidden {
             tokens: BTreeMap::new(),
             words: HashMap::new(),
             subjects: HashMap::new(),
-            published: HashMap::new(),
             pseudonyms: HashMap::new(),
+            pseudonymous_subject: None,
             events: Events::new(policy, schema),
         };
         let pseudonymised: Vec<(usize, &str, Vec<usize>)> = policy
@@ -59,6 +59,9 @@ impl Hidden {
                 _ => None,
             })
             .collect();
+        if pseudonymised.iter().any(|column| column.0 == subject) {
+            hidden.pseudonymous_subject = Some(policy.subject.clone());
+        }
         let searched: Vec<usize> = (0..schema.columns().len())
             .filter(|position| {
                 let action = policy.column(&schema.columns()[*position].name);
@@ -109,7 +112,6 @@ impl Hidden {
                 let Some(number) = hidden.subjects.get(&person).copied() else {
                     continue;
                 };
-                hidden.published.entry(person.clone()).or_insert(number);
                 let name_of = |position: usize, prefix: &str, scope: &[usize]| {
                     let cell = batch.column(position).cell(row);
                     pseudonyms.of(prefix, &identity(&batch, row, scope, Some(cell)))
@@ -122,13 +124,11 @@ impl Hidden {
                 let unit = name_of_column(subject).unwrap_or(person);
                 let events = &mut hidden.events;
                 events.note(&batch, row, number, unit, name_of_column);
-                for (position, prefix, scope) in &pseudonymised {
+                let others = pseudonymised.iter().filter(|column| column.0 != subject);
+                for (position, prefix, scope) in others {
                     let Some(name) = name_of(*position, prefix, scope) else {
                         continue;
                     };
-                    if *position == subject {
-                        hidden.published.insert(name.clone(), number);
-                    }
                     let column = &schema.columns()[*position].name;
                     if let Some(names) = hidden.pseudonyms.get_mut(column) {
                         names.insert(name);
@@ -143,10 +143,30 @@ impl Hidden {
         Ok(hidden)
     }
 
+    /// The subject whom the release calls so.
+    pub(super) fn subject_of(&self, unit: &str) -> Option<SubjectNumber> {
+        let known = self.events.subject_of(unit);
+        known.or_else(|| self.subjects.get(unit).copied())
+    }
+
+    /// Whether a text is a pseudonym of that column.
+    pub(super) fn is_pseudonym(&self, column: &str, text: &str) -> bool {
+        if self.pseudonymous_subject.as_deref() == Some(column) {
+            return self.events.subject_of(text).is_some();
+        }
+        let names = self.pseudonyms.get(column);
+        names.is_some_and(|names| names.contains(text))
+    }
+
     fn note_tokens(&mut self, batch: &Batch, position: usize, is_subject: bool) {
         let column = &batch.schema().columns()[position].name;
+        let cells = batch.column(position);
         for row in 0..batch.rows() {
-            let cell = batch.column(position).cell(row);
+            let cell = cells.cell(row);
+            // The laps of a driver stand together in most tables.
+            if row > 0 && cell == cells.cell(row - 1) {
+                continue;
+            }
             let shortest = match cell {
                 Cell::Text(_) | Cell::Date(_) => SHORTEST_TOKEN,
                 Cell::Integer(_) => SHORTEST_NUMBER,

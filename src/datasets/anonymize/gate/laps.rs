@@ -1,7 +1,13 @@
 //! The gates that attack what the subjects did: linkage with public results, linkage across events, and
 //! what the protection cost.
 
-use super::super::attacks::cross_release::{event_pairs, link_across};
+use std::collections::HashSet;
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha8Rng;
+use rand::seq::SliceRandom;
+
+use super::super::attacks::cross_release::{ReleasePair, event_pairs, link_across};
 use super::super::attacks::linkage::{LinkageSettings, link};
 use super::super::attacks::utility::pace_ranking;
 use super::super::attacks::{AttackError, EventSequences, LinkageResult, Sequence};
@@ -17,6 +23,9 @@ use super::{Attacks, ColumnAttack, Gate, Outcome};
 const ENOUGH_LINKS: u64 = 400;
 /// The most draws of a random protection that are attacked.
 const MOST_DRAWS: u64 = 24;
+/// Links between events that are enough to judge by: a rate of a tenth is then known to one percentage
+/// point with 95 % confidence, and the gate lets pass five points beyond guessing.
+const ENOUGH_LINKS_ACROSS: usize = 4_000;
 /// Subjects of so few values are no candidates where none have the fifteen that the attack asks for.
 const FEWEST_VALUES: usize = 3;
 
@@ -174,15 +183,40 @@ fn attack_pairs(
 ) -> Result<LinkageResult, AttackError> {
     let released: Vec<Vec<Sequence>> = events.iter().map(|event| event.released.clone()).collect();
     // Draws of one event are not linked to each other, only those of different events of one draw.
-    let pairs: Vec<_> = released
+    let mut pairs: Vec<_> = released
         .chunks(in_release.max(1))
         .flat_map(event_pairs)
         .collect();
+    let settings = LinkageSettings::default();
+    let sampled = sample_pairs(&mut pairs, settings.seed);
     let settings = LinkageSettings {
         most_events: pairs.len(),
-        ..LinkageSettings::default()
+        ..settings
     };
-    link_across(&pairs, &settings)
+    let mut result = link_across(&pairs, &settings)?;
+    result.sampled |= sampled;
+    Ok(result)
+}
+
+/// Keeps pairs at random until their links are enough; the order of those kept stays. Whether any pair was
+/// left out.
+fn sample_pairs(pairs: &mut Vec<ReleasePair<'_>>, seed: u64) -> bool {
+    let mut order: Vec<usize> = (0..pairs.len()).collect();
+    order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    let mut links = 0;
+    let mut kept = vec![false; pairs.len()];
+    for number in order {
+        if links >= ENOUGH_LINKS_ACROSS {
+            break;
+        }
+        kept[number] = true;
+        let first: HashSet<u32> = pairs[number].first.iter().map(|one| one.0).collect();
+        let second = pairs[number].second.iter();
+        links += second.filter(|one| first.contains(&one.0)).count();
+    }
+    let mut keep = kept.iter();
+    pairs.retain(|_| keep.next().is_some_and(|keep| *keep));
+    kept.contains(&false)
 }
 
 fn linkage(attacks: &Attacks, k: f64, exact: bool) -> Gate {
@@ -296,4 +330,28 @@ fn utility(attacks: &Attacks) -> Gate {
 
 fn percent(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::attacks::intervals::Rate;
+    use super::*;
+
+    #[test]
+    fn of_many_pairs_so_many_are_attacked_that_their_links_are_enough() {
+        let event: Vec<Sequence> = (0..100).map(|subject| (subject, vec![1.0])).collect();
+        let events = vec![event; 24];
+        let mut pairs = event_pairs(&events);
+        assert!(pairs.len() == 276 && sample_pairs(&mut pairs, 1));
+        assert_eq!(pairs.len() * 100, ENOUGH_LINKS_ACROSS);
+        let rate = Rate::wilson(0.1 * ENOUGH_LINKS_ACROSS as f64, ENOUGH_LINKS_ACROSS as f64);
+        assert!(rate.lower95 > 0.09 && rate.upper95 < 0.11, "{rate:?}");
+        // Nine events of forty are attacked whole.
+        let events: Vec<_> = events[..9]
+            .iter()
+            .map(|event| event[..40].to_vec())
+            .collect();
+        let mut pairs = event_pairs(&events);
+        assert!(!sample_pairs(&mut pairs, 1) && pairs.len() == 36);
+    }
 }

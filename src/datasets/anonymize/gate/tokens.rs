@@ -17,8 +17,8 @@ const REMEMBERED_CELLS: usize = 100_000;
 pub(super) struct Search<'a> {
     hidden: &'a Hidden,
     substrings: Result<AhoCorasick, String>,
-    /// For each published column, the pseudonyms that it may hold.
-    columns: Vec<(String, Option<&'a HashSet<String>>)>,
+    /// The published columns, and whether each holds pseudonyms.
+    columns: Vec<(String, bool)>,
     clean: HashSet<String>,
     found: u64,
     /// Published column → where its first find is, what kind of find, and the column it gives away.
@@ -28,16 +28,16 @@ pub(super) struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub(super) fn new(hidden: &'a Hidden, release: &Schema, policy: &Policy) -> Search<'a> {
-        let pseudonyms = |name: &String| match policy.column(name)?.action {
-            Action::Pseudonym { .. } => hidden.pseudonyms.get(name),
-            _ => None,
+        let has_pseudonyms = |name: &str| {
+            let stated = policy.column(name);
+            stated.is_some_and(|column| matches!(column.action, Action::Pseudonym { .. }))
         };
         let columns = release.columns().iter();
         let mut search = Search {
             hidden,
             substrings: AhoCorasick::new(hidden.tokens.keys()).map_err(|error| error.to_string()),
             columns: columns
-                .map(|column| (column.name.clone(), pseudonyms(&column.name)))
+                .map(|column| (column.name.clone(), has_pseudonyms(&column.name)))
                 .collect(),
             clean: HashSet::new(),
             found: 0,
@@ -55,7 +55,7 @@ impl<'a> Search<'a> {
 
     pub(super) fn read(&mut self, batch: &Batch) {
         for (position, values) in batch.columns().iter().enumerate() {
-            let (name, pseudonyms) = self.columns[position].clone();
+            let (name, has_pseudonyms) = self.columns[position].clone();
             if !matches!(values.kind(), ColumnType::Text | ColumnType::Date) {
                 continue;
             }
@@ -67,8 +67,8 @@ impl<'a> Search<'a> {
                 let line = self.rows + row as u64 + 1;
                 let text = cell.to_string();
                 // A pseudonym is random, so it may contain a short text by chance; it is judged whole.
-                if let Some(pseudonyms) = pseudonyms {
-                    if !pseudonyms.contains(&text) && text != HIDDEN {
+                if has_pseudonyms {
+                    if !self.hidden.is_pseudonym(&name, &text) && text != HIDDEN {
                         self.note(&name, line, "not a pseudonym", &name);
                     }
                 } else if !self.clean.contains(&text) {
