@@ -1,7 +1,11 @@
 //! Stories of releases: a table goes through a policy, and the gate reads what came out.
 
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
 
 use paddock::datasets::anonymize::gate::{self, GateReport, Outcome};
 use paddock::datasets::anonymize::policy::Policy;
@@ -1259,5 +1263,104 @@ fn telemetry_that_would_tell_the_place_is_refused() {
     assert!(
         refused.contains("\"latitude\": the action \"track\" needs a [track] section"),
         "{refused}"
+    );
+}
+
+/// Counts what a thread holds, so that tests beside it do not count.
+struct Counting;
+
+thread_local! {
+    /// Bytes now, and the most since that was last set.
+    static HELD: Cell<(isize, isize)> = const { Cell::new((0, 0)) };
+}
+
+impl Counting {
+    fn count(bytes: isize) {
+        let add = |held: &Cell<(isize, isize)>| {
+            let (now, most) = held.get();
+            held.set((now + bytes, most.max(now + bytes)));
+        };
+        // A thread that is ending counts no more.
+        let _ = HELD.try_with(add);
+    }
+
+    /// The most bytes that `work` holds at once, beyond those held before.
+    fn most_in(work: impl FnOnce()) -> isize {
+        let before = HELD.get().0;
+        HELD.set((before, before));
+        work();
+        HELD.get().1 - before
+    }
+}
+
+// SAFETY: all is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        Counting::count(layout.size() as isize);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        Counting::count(-(layout.size() as isize));
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Writes a season of events of the same twelve drivers with 800 laps each; its bytes.
+fn write_season(path: &Path, events: usize) -> isize {
+    let mut csv = BufWriter::new(File::create(path).unwrap());
+    writeln!(csv, "event,driver,lap_time").unwrap();
+    for event in 0..events {
+        for row in 0..12 * 800 {
+            let (driver, time) = (row / 800, 60_000 + row * 7919 % 1000);
+            writeln!(
+                csv,
+                "event {event},driver {driver},{}.{:03}",
+                time / 1000,
+                time % 1000
+            )
+            .unwrap();
+        }
+    }
+    csv.flush().unwrap();
+    path.metadata().unwrap().len() as isize
+}
+
+const SEASON: &str = r#"
+version = 1
+minimum_class_size = 5
+minors = false
+subject = "driver"
+laps = { time = "lap_time", event = "event" }
+column = [
+    { name = "event", action = "ordinal" },
+    { name = "driver", action = "pseudonym", prefix = "D", scope = ["event"] },
+    { name = "lap_time", action = "keep" },
+]"#;
+
+#[test]
+fn eight_times_the_laps_take_little_more_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = Policy::parse(SEASON).unwrap();
+    let measured = |events: usize| {
+        let path = folder.path().join("season.csv");
+        let size = write_season(&path, events);
+        let held = Counting::most_in(|| {
+            let table = Table::open(Source::File(path)).unwrap();
+            let key = key(1);
+            let anonymization = Anonymization::prepare(&table, &policy, &key).unwrap();
+            let report = anonymization.write(|_| Ok(())).unwrap();
+            assert_eq!(report.rows_out, events as u64 * 12 * 15);
+        });
+        (size, held)
+    };
+    let (few, many) = (measured(10), measured(80));
+    let (size, held) = (many.0 - few.0, many.1 - few.1);
+    assert!(
+        held < size / 8,
+        "of {size} bytes more, {held} are held: {few:?}, {many:?}"
     );
 }
