@@ -185,7 +185,7 @@ const MOST_SECONDARY_METRICS: usize = 8;
 
 impl PhaseDraft {
     /// What the board shows, and how long after the end it still moves.
-    fn check_board(&self, field: &dyn Fn(&str) -> String) -> Result<(), ChallengeError> {
+    pub(super) fn check_board(&self, field: &dyn Fn(&str) -> String) -> Result<(), ChallengeError> {
         if self.grace_minutes > 7 * 24 * 60 {
             return invalid(field("grace_minutes"), "allow at most a week of grace");
         }

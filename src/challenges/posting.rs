@@ -157,57 +157,71 @@ pub async fn post_phases(
         if let Some(released) = &released {
             files.features = Some(released.path().to_owned());
         }
-        let (tried, format) = (phase.clone(), draft.prediction_format.clone());
-        let paths = files.clone();
-        let tried_out =
-            tokio::task::spawn_blocking(move || try_out(&paths, &tried, &format, index))
-                .await
-                .map_err(DatabaseError::from)??;
-        if let (Some(contract), Some(features)) = (&draft.onnx, &tried_out.features)
-            && files.solution.is_some()
-        {
-            check_inputs(contract, features)?;
-        }
-        let hidden = |path| storage.put_file(Area::Hidden, path);
-        let features = match (&files.features, tried_out.features) {
-            (Some(path), Some(checked)) => {
-                let area = features_area(phase.hides_features());
-                let stored = storage.put_file(area, path).await.map_err(unstored)?;
-                Some(Features {
-                    sha256: stored.sha256,
-                    bytes: stored.bytes,
-                    format: checked.format,
-                    hidden: phase.hides_features(),
-                    columns: checked.columns,
-                })
-            }
-            _ => None,
-        };
-        let program = match &files.program {
-            Some(path) => Some(hidden(path).await.map_err(unstored)?),
-            None => None,
-        };
-        stored.push(StoredFiles {
-            solution: match &files.solution {
-                Some(path) => hidden(path).await,
-                // Nothing, which has a hash as everything has.
-                None => storage.put_bytes(Area::Hidden, Bytes::new()).await,
-            }
-            .map_err(unstored)?,
-            rows: tried_out.rows,
-            sample: storage
-                .put_bytes(Area::Published, Bytes::from(tried_out.sample))
-                .await
-                .map_err(unstored)?,
-            features,
-            program,
-            has_small_public_split: tried_out.has_small_public_split,
-        });
+        let format = &draft.prediction_format;
+        let onnx = draft.onnx.as_ref();
+        stored.push(check_and_store(storage, phase, format, onnx, files, index).await?);
     }
     let owner_id = owner.id;
     database
         .write(move |connection| create(connection, now, owner_id, &draft, &stored, &posting))
         .await
+}
+
+/// Tries a phase's files as a worker will and stores them out of reach, with the sample submission that
+/// is made of the solution. `index` is the phase's place among its challenge's, for what is told of it.
+pub(super) async fn check_and_store(
+    storage: &Storage,
+    phase: &PhaseDraft,
+    format: &PredictionFormat,
+    onnx: Option<&OnnxContract>,
+    files: PhaseFiles,
+    index: usize,
+) -> Result<StoredFiles, ChallengeError> {
+    let (tried, tried_format, paths) = (phase.clone(), format.clone(), files.clone());
+    let tried_out =
+        tokio::task::spawn_blocking(move || try_out(&paths, &tried, &tried_format, index))
+            .await
+            .map_err(DatabaseError::from)??;
+    if let (Some(contract), Some(features)) = (onnx, &tried_out.features)
+        && files.solution.is_some()
+    {
+        check_inputs(contract, features)?;
+    }
+    let hidden = |path| storage.put_file(Area::Hidden, path);
+    let features = match (&files.features, tried_out.features) {
+        (Some(path), Some(checked)) => {
+            let area = features_area(phase.hides_features());
+            let stored = storage.put_file(area, path).await.map_err(unstored)?;
+            Some(Features {
+                sha256: stored.sha256,
+                bytes: stored.bytes,
+                format: checked.format,
+                hidden: phase.hides_features(),
+                columns: checked.columns,
+            })
+        }
+        _ => None,
+    };
+    let program = match &files.program {
+        Some(path) => Some(hidden(path).await.map_err(unstored)?),
+        None => None,
+    };
+    Ok(StoredFiles {
+        solution: match &files.solution {
+            Some(path) => hidden(path).await,
+            // Nothing, which has a hash as everything has.
+            None => storage.put_bytes(Area::Hidden, Bytes::new()).await,
+        }
+        .map_err(unstored)?,
+        rows: tried_out.rows,
+        sample: storage
+            .put_bytes(Area::Published, Bytes::from(tried_out.sample))
+            .await
+            .map_err(unstored)?,
+        features,
+        program,
+        has_small_public_split: tried_out.has_small_public_split,
+    })
 }
 
 /// A file of a dataset's newest release, on this machine.
@@ -271,7 +285,7 @@ fn check_inputs(contract: &OnnxContract, features: &CheckedFeatures) -> Result<(
     }
 }
 
-fn unstored(error: StorageError) -> ChallengeError {
+pub(super) fn unstored(error: StorageError) -> ChallengeError {
     ChallengeError::Storage(error)
 }
 
