@@ -116,7 +116,7 @@ async fn keep(state: State, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = round.tick() => {}
         }
-        match upkeep(&state.database, &state.clock).await {
+        match upkeep(&state.database, &state.clock, &state.dispatch.receipt_key).await {
             Ok(true) => state.dispatch.arrivals.notify_waiters(),
             Ok(false) => {}
             Err(error) => tracing::warn!(%error, "the boards could not be looked after"),

@@ -274,6 +274,8 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/challenges/{slug}/sample-submission", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/starter-kits/{kind}", Anyone, Read),
     rule("GET",  "/api/v1/challenges/{slug}/features", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/corrections", Anyone, Read),
+    rule("GET",  "/api/v1/challenges/{slug}/corrections/{id}", Anyone, Read),
     rule("GET",  "/api/v1/datasets", Anyone, Read),
     rule("GET",  "/api/v1/datasets/{slug}", Anyone, Read),
     rule("GET",  "/api/v1/datasets/{slug}/risk-report", Anyone, Read),
@@ -334,6 +336,8 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/v1/challenges/{slug}/talent-board", ORGANIZERS, Organize),
 
     rule("POST", "/api/v1/challenges/{slug}/rescore", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/corrections", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/challenges/{slug}/corrections/{id}/cancel", ORGANIZERS, Organize),
     rule("POST", "/api/v1/submissions/{id}/cancel", ORGANIZERS, Organize),
     rule("POST", "/api/v1/submissions/{id}/rescore", ORGANIZERS, Organize),
     rule("GET",  "/api/v1/challenges/{slug}/participants", ORGANIZERS, Organize),

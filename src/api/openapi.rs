@@ -8,9 +8,9 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, announcements, bundles, challenges, datasets, discussion, inbox, kinds, leaderboard,
-    metrics_catalogue, participants, receipts, runs, submission_acts, submissions, talent, teams,
-    uploads, worker, workers,
+    account, announcements, bundles, challenges, corrections, datasets, discussion, inbox, kinds,
+    leaderboard, metrics_catalogue, participants, receipts, runs, submission_acts, submissions,
+    talent, teams, uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -52,6 +52,10 @@ use crate::http::fault::Fault;
         bundles::import,
         bundles::export,
         bundles::clone_challenge,
+        corrections::create,
+        corrections::list,
+        corrections::find,
+        corrections::cancel,
         leaderboard::page,
         announcements::list,
         announcements::create,

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio_util::io::ReaderStream;
 
 use super::challenge::{features_area, readable};
+use super::corrections;
 use super::draft::SecondaryMetric;
 use super::reports;
 use super::submissions::SubmissionState;
@@ -228,29 +229,37 @@ impl Dispatch {
             .read(move |connection| {
                 let submission_id =
                     queue::submission_of(connection, lease)?.ok_or(RunError::LeaseLost)?;
-                file_of(connection, submission_id, which)
+                let correction_id = queue::correction_of(connection, lease)?;
+                file_of(connection, submission_id, correction_id, which)
             })
             .await
     }
 }
 
-/// Where one of the files is that a submission's run needs.
+/// Where one of the files is that a submission's run needs; those of a correction's task, where it is for
+/// one.
 pub(super) fn file_of(
     connection: &mut DatabaseConnection,
     submission_id: i64,
+    correction_id: Option<i64>,
     which: RunFile,
 ) -> Result<(Area, String), RunError> {
-    let (submission, solution, features, features_hidden, program): FileKeys = submissions::table
-        .inner_join(phases::table)
-        .filter(submissions::id.eq(submission_id))
-        .select((
-            submissions::storage_key,
-            phases::solution_sha256,
-            phases::features_sha256,
-            phases::features_hidden,
-            phases::program_sha256,
-        ))
-        .first(connection)?;
+    let (submission, mut solution, features, features_hidden, mut program): FileKeys =
+        submissions::table
+            .inner_join(phases::table)
+            .filter(submissions::id.eq(submission_id))
+            .select((
+                submissions::storage_key,
+                phases::solution_sha256,
+                phases::features_sha256,
+                phases::features_hidden,
+                phases::program_sha256,
+            ))
+            .first(connection)?;
+    if let Some(id) = correction_id {
+        let task = corrections::task(connection, id)?;
+        (solution, program) = (task.solution_sha256, task.program_sha256);
+    }
     Ok(match which {
         RunFile::Submission => (Area::Submissions, submission),
         RunFile::Solution => (Area::Hidden, solution),
@@ -317,20 +326,28 @@ fn assignment(
     claim: &Claim,
     lease_seconds: u32,
 ) -> Result<Assignment, DatabaseError> {
-    // One that is scored anew keeps its score, and its state, until it has another.
-    diesel::update(
-        submissions::table
-            .find(claim.submission_id)
-            .filter(submissions::state.eq(SubmissionState::Queued)),
-    )
-    .set(submissions::state.eq(SubmissionState::Running))
-    .execute(connection)?;
-    assignment_of(
+    let correction_id = queue::correction_of(connection, claim.lease())?;
+    if correction_id.is_none() {
+        // One that is scored anew keeps its score, and its state, until it has another.
+        diesel::update(
+            submissions::table
+                .find(claim.submission_id)
+                .filter(submissions::state.eq(SubmissionState::Queued)),
+        )
+        .set(submissions::state.eq(SubmissionState::Running))
+        .execute(connection)?;
+        corrections::wait_for_switch(connection, claim.submission_id)?;
+    }
+    let assignment = assignment_of(
         connection,
         claim.submission_id,
         claim.lease(),
         lease_seconds,
-    )
+    )?;
+    match correction_id {
+        None => Ok(assignment),
+        Some(id) => Ok(corrections::task(connection, id)?.given_to(assignment)),
+    }
 }
 
 /// All that a worker is told of a submission's run.

@@ -18,6 +18,7 @@ pub mod carry_over;
 pub mod challenge;
 pub mod codabench;
 pub mod comparison;
+pub mod corrections;
 pub mod disclosure;
 pub mod discussion;
 pub mod dispatch;

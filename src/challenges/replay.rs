@@ -280,7 +280,7 @@ impl Dispatcher for Arc<Rerun> {
         let id = self.submission_id;
         let located = self
             .database
-            .read(move |connection| dispatch::file_of(connection, id, which))
+            .read(move |connection| dispatch::file_of(connection, id, None, which))
             .await;
         let (area, key) = located.map_err(|error: RunError| anyhow::Error::from(error))?;
         let copied = self.storage.copy_to_file(area, &key, into).await;

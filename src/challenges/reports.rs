@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
+use super::corrections;
 use super::dispatch::RunError;
 use super::entries;
 use super::flags::{Suspect, flag_near_identical};
@@ -42,8 +43,9 @@ impl Finished {
 const WITHHELD: &str = "The features of this phase are hidden, so what your code printed, and what exactly was \
                         wrong with its predictions, is not shown. Try it on features of your own first.";
 
+/// What is known of a submission when its run is reported.
 #[derive(Queryable)]
-struct Reported {
+pub(super) struct Reported {
     challenge_id: i64,
     phase_id: i64,
     team_id: i64,
@@ -52,6 +54,27 @@ struct Reported {
     state: SubmissionState,
     received_at: NaiveDateTime,
     scored_at: Option<NaiveDateTime>,
+}
+
+/// The submission of a run, in a transaction that stores what came of it.
+pub(super) fn reported(
+    connection: &mut DatabaseConnection,
+    submission_id: i64,
+) -> Result<Reported, DatabaseError> {
+    Ok(submissions::table
+        .inner_join(phases::table)
+        .filter(submissions::id.eq(submission_id))
+        .select((
+            submissions::challenge_id,
+            submissions::phase_id,
+            submissions::team_id,
+            submissions::kind,
+            phases::features_hidden,
+            submissions::state,
+            submissions::received_at,
+            submissions::scored_at,
+        ))
+        .first(connection)?)
 }
 
 /// The transaction that ends a run. Refuses, and stores nothing, unless the lease is the newest. What is
@@ -67,21 +90,24 @@ pub(super) fn store(
     if !queue::finish(connection, lease)? {
         return Err(RunError::LeaseLost);
     }
+    let before = reported(connection, submission_id)?;
+    if let Some(correction_id) = queue::correction_of(connection, lease)? {
+        let judgement = Judgement {
+            outcome: finite(&judgement.outcome),
+            ..judgement.clone()
+        };
+        let verdict = judgement.outcome.verdict();
+        let received_at = before.received_at.and_utc();
+        let run = (lease, submission_id);
+        corrections::keep_outcome(connection, key, now, correction_id, run, judgement)?;
+        return Ok(Finished {
+            verdict,
+            received_at,
+        });
+    }
     teams::lock_team_of(connection, submission_id)?;
-    let before: Reported = submissions::table
-        .inner_join(phases::table)
-        .filter(submissions::id.eq(submission_id))
-        .select((
-            submissions::challenge_id,
-            submissions::phase_id,
-            submissions::team_id,
-            submissions::kind,
-            phases::features_hidden,
-            submissions::state,
-            submissions::received_at,
-            submissions::scored_at,
-        ))
-        .first(connection)?;
+    // Asked again under the lock: another run or act may have changed it meanwhile.
+    let before = reported(connection, submission_id)?;
     let outcome = finite(&judgement.outcome);
     let finished = Finished {
         verdict: outcome.verdict(),
@@ -94,12 +120,45 @@ pub(super) fn store(
     if had_a_score && !finished.verdict.is_judged() {
         return Ok(finished);
     }
-    let scores = match &outcome {
+    let run = (lease, submission_id);
+    let scores = apply(connection, key, run, &before, judgement, &outcome, now)?;
+    if had_a_score || scores.is_some() {
+        entries::recompute_entry(connection, now, before.phase_id, before.team_id)?;
+    }
+    let fingerprint = judgement.evidence.as_ref();
+    if let (Some(_), Some(fingerprint)) = (
+        scores,
+        fingerprint.and_then(|evidence| evidence.fingerprint.as_ref()),
+    ) {
+        let suspect = Suspect {
+            challenge_id: before.challenge_id,
+            phase_id: before.phase_id,
+            team_id: before.team_id,
+            submission_id,
+        };
+        flag_near_identical(connection, now, suspect, fingerprint)?;
+    }
+    corrections::take_in(connection, now, before.phase_id, submission_id)?;
+    Ok(finished)
+}
+
+/// Writes what came of a run to its submission, with a receipt. The team's entry is for the caller to make
+/// anew.
+pub(super) fn apply(
+    connection: &mut DatabaseConnection,
+    key: &ReceiptKey,
+    (lease, submission_id): (Lease, i64),
+    before: &Reported,
+    judgement: &Judgement,
+    outcome: &Outcome,
+    now: DateTime<Utc>,
+) -> Result<Option<FiniteScores>, DatabaseError> {
+    let scores = match outcome {
         Outcome::Scored { public, private } => FiniteScores::new(*public, *private),
         Outcome::Failed { .. } => None,
     };
     match scores {
-        None => fail(connection, submission_id, &before, &outcome)?,
+        None => fail(connection, submission_id, before, outcome)?,
         Some(scores) => {
             // Scored anew it keeps its time, so that the order of the workers decides no tie.
             let scored_at = before.scored_at.unwrap_or(now.naive_utc());
@@ -117,33 +176,24 @@ pub(super) fn store(
     if let (Some(_), Some(evidence)) = (scores, &judgement.evidence) {
         keep_evidence(connection, submission_id, evidence)?;
     }
-    if had_a_score || scores.is_some() {
-        entries::recompute_entry(connection, now, before.phase_id, before.team_id)?;
-    }
-    let fingerprint = judgement.evidence.as_ref();
-    if let (Some(_), Some(fingerprint)) = (
-        scores,
-        fingerprint.and_then(|evidence| evidence.fingerprint.as_ref()),
-    ) {
-        let suspect = Suspect {
-            challenge_id: before.challenge_id,
-            phase_id: before.phase_id,
-            team_id: before.team_id,
-            submission_id,
-        };
-        flag_near_identical(connection, now, suspect, fingerprint)?;
-    }
     keep_account(connection, submission_id, judgement)?;
-    let verdict = (finished.verdict, scores);
     receipts::issue(
         connection,
         key,
         (lease, submission_id),
         judgement,
-        verdict,
+        (outcome.verdict(), scores),
         now,
     )?;
-    Ok(finished)
+    Ok(scores)
+}
+
+/// Scored first by a correction, a submission stands as if it had been scored when it was received.
+pub(super) fn as_received(before: Reported) -> Reported {
+    Reported {
+        scored_at: before.scored_at.or(Some(before.received_at)),
+        ..before
+    }
 }
 
 /// The same outcome, but for scores that are no numbers: those are not any (law 4).

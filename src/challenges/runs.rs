@@ -242,6 +242,7 @@ pub fn rescoring(
             .inner_join(submissions::table)
             .filter(submissions::phase_id.eq(phase_id))
             .filter(runs::rescore)
+            .filter(runs::correction_id.is_null())
     };
     let since: Option<NaiveDateTime> = asked()
         .filter(runs::state.ne(RunState::Finished))
@@ -292,8 +293,9 @@ fn enqueue_again(
             id,
         ),
     };
+    // Runs of a correction do not give it another score by this task.
     let idle = "NOT EXISTS (SELECT 1 FROM runs WHERE runs.submission_id = submissions.id \
-                AND runs.state <> 'finished')";
+                AND runs.state <> 'finished' AND runs.correction_id IS NULL)";
     // SQLite numbers parameters in the order in which they appear.
     let added = diesel::sql_query(format!(
         "WITH chosen AS (SELECT submissions.id, submissions.state FROM submissions \
@@ -302,7 +304,8 @@ fn enqueue_again(
          SELECT chosen.id, 'queued', $2, before.kind, before.needs_sandbox, before.memory_bytes, \
                 chosen.state = 'scored' \
          FROM chosen JOIN runs AS before ON before.id = \
-              (SELECT MAX(runs.id) FROM runs WHERE runs.submission_id = chosen.id)"
+              (SELECT MAX(runs.id) FROM runs WHERE runs.submission_id = chosen.id \
+               AND runs.correction_id IS NULL)"
     ))
     .bind::<BigInt, _>(id)
     .bind::<Timestamp, _>(now.naive_utc())

@@ -14,11 +14,13 @@ use super::score::ScoreArgs;
 use super::settings::{self, Settings};
 use crate::challenges::bundle::challenge_file;
 use crate::challenges::challenge::{self, ChallengeError, Listed, current_phase};
+use crate::challenges::corrections::{self, Change, CorrectionError, CorrectionState};
 use crate::challenges::draft::ChallengeDraft;
 use crate::challenges::life;
 use crate::challenges::posting::{self, ChallengeFiles};
 use crate::challenges::runs::{self, RunActError};
 use crate::http::state::State;
+use crate::scoring::rule::ScoringRule;
 
 /// How many lines of a list are asked for at once.
 const PAGE: i64 = 200;
@@ -56,12 +58,47 @@ pub enum ChallengeCommand {
     Clone(CloneArguments),
     #[command(subcommand)]
     Template(TemplateCommand),
+    Correct(CorrectArguments),
     /// List the challenges, drafts included
     #[command(after_help = "Example:\n  paddock challenge list")]
     List,
     #[command(after_help = "Example:\n  \
         paddock challenge score predictions.csv --solution solution.csv --metric rmse --metric mae")]
     Score(ScoreArgs),
+}
+
+/// Replace a wrong solution, metric or scoring program
+///
+/// The phase's submissions are scored anew beside the board, which changes at once when the last of them is.
+/// Competitors read the reason, and by how much their places changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    paddock challenge correct lap-times --phase Final --solution mended.csv --owner karla \\\n    \
+    --reason \"Ten rows had another lap's time\"")]
+pub struct CorrectArguments {
+    /// Its address
+    slug: String,
+    /// The phase
+    #[arg(long, value_name = "NAME")]
+    phase: String,
+    /// The mended solution, as CSV
+    #[arg(long, value_name = "FILE")]
+    solution: Option<PathBuf>,
+    /// The metric that should have been
+    #[arg(long, value_name = "KEY")]
+    metric: Option<ScoringRule>,
+    /// The mended scoring program, a zip
+    #[arg(long, value_name = "ZIP")]
+    program: Option<PathBuf>,
+    /// Why, for competitors to read
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Its organizer, or an admin
+    #[arg(long, value_name = "USER")]
+    owner: String,
+    /// Leave it to the server's workers at once
+    #[arg(long)]
+    no_wait: bool,
 }
 
 /// Post a challenge from a TOML file
@@ -105,6 +142,7 @@ pub async fn run(settings: &Settings, command: ChallengeCommand) -> anyhow::Resu
             challenge_reuse::clone_challenge(settings, arguments).await
         }
         ChallengeCommand::Template(command) => challenge_reuse::template(settings, command).await,
+        ChallengeCommand::Correct(arguments) => correct(&settings.open()?, arguments).await,
         ChallengeCommand::List => list(&settings.open()?).await,
         ChallengeCommand::Score(arguments) => super::score::run(arguments),
     }
@@ -186,6 +224,48 @@ async fn rescore(state: &State, slug: String, phase: Option<String>) -> anyhow::
             rescoring.done
         ),
     })?;
+    Ok(())
+}
+
+/// How often the progress of a correction is looked at.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_secs(2);
+
+async fn correct(state: &State, arguments: CorrectArguments) -> anyhow::Result<()> {
+    let principal = settings::principal(state, &arguments.owner).await?;
+    let slug = arguments.slug;
+    let change = Change {
+        phase: arguments.phase,
+        reason: arguments.reason,
+        solution: arguments.solution,
+        metric: arguments.metric,
+        program: arguments.program,
+        ..Change::default()
+    };
+    for path in [&change.solution, &change.program].into_iter().flatten() {
+        ensure!(path.is_file(), "there is no file {}", path.display());
+    }
+    let id = corrections::start(&state.dispatch, &principal, &slug, change).await?;
+    output::line(format!("Correction {id} of {slug} is under way"))?;
+    let mut told = None;
+    while !arguments.no_wait {
+        let (who, asked) = (principal.clone(), slug.clone());
+        let found = state
+            .database
+            .read(move |connection| corrections::find(connection, &who, &asked, id))
+            .await
+            .map_err(|error: CorrectionError| error)?;
+        match found.state {
+            CorrectionState::Finished(_, summary) => return output::line(summary.sentence()),
+            CorrectionState::Cancelled(_) => bail!("correction {id} was cancelled"),
+            CorrectionState::Running(progress) => {
+                if told != Some(progress) {
+                    output::line(format!("{} of {} scored", progress.done, progress.total))?;
+                }
+                told = Some(progress);
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
     Ok(())
 }
 

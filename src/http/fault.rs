@@ -13,6 +13,7 @@ use crate::accounts::users::AccountError;
 use crate::challenges::announcements::AnnouncementError;
 use crate::challenges::challenge::ChallengeError;
 use crate::challenges::comparison::CompareError;
+use crate::challenges::corrections::CorrectionError;
 use crate::challenges::discussion::DiscussionError;
 use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
@@ -410,6 +411,19 @@ impl From<RunActError> for Fault {
             }
             RunActError::Challenge(error) => error.into(),
             RunActError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CorrectionError> for Fault {
+    fn from(error: CorrectionError) -> Self {
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match error {
+            CorrectionError::NotFound(_) => Self::not_found(error.to_string()),
+            CorrectionError::UnderWay(_) => conflict("correction_under_way"),
+            CorrectionError::Over(_) => conflict("correction_over"),
+            CorrectionError::Challenge(error) => error.into(),
+            CorrectionError::Database(error) => error.into(),
         }
     }
 }

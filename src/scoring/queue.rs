@@ -242,6 +242,20 @@ pub fn submission_of(
         .optional()?)
 }
 
+/// The correction that a run is for, whatever became of the lease; none where it scores by the phase's own
+/// task.
+pub fn correction_of(
+    connection: &mut DatabaseConnection,
+    lease: Lease,
+) -> Result<Option<i64>, DatabaseError> {
+    let found: Option<Option<i64>> = runs::table
+        .find(lease.run_id)
+        .select(runs::correction_id)
+        .first(connection)
+        .optional()?;
+    Ok(found.flatten())
+}
+
 #[diesel::dsl::auto_type(no_type_alias)]
 fn held(lease: Lease) -> _ {
     let id: i64 = lease.run_id;

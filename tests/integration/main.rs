@@ -8,6 +8,7 @@ mod api;
 mod bundles;
 mod command_line;
 mod console_pages;
+mod corrections;
 mod drafts;
 mod ecosystem;
 mod laws;

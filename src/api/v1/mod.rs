@@ -7,6 +7,7 @@ pub mod account;
 pub mod announcements;
 pub mod bundles;
 pub mod challenges;
+pub mod corrections;
 pub mod datasets;
 pub mod discussion;
 mod forms;
@@ -101,6 +102,18 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(web::resource("/api/v1/submissions/{id}/select").post(submission_acts::select))
         .service(web::resource("/api/v1/submissions/{id}/deselect").post(submission_acts::deselect))
         .service(web::resource("/api/v1/submissions/{id}/withdraw").post(submission_acts::withdraw))
+        .service(
+            readable("/api/v1/challenges/{slug}/corrections", corrections::list)
+                .post(corrections::create),
+        )
+        .service(readable(
+            "/api/v1/challenges/{slug}/corrections/{id}",
+            corrections::find,
+        ))
+        .service(
+            web::resource("/api/v1/challenges/{slug}/corrections/{id}/cancel")
+                .post(corrections::cancel),
+        )
         .service(readable("/api/v1/submissions/{id}/receipt", receipts::find))
         .service(web::resource("/api/v1/submissions/{id}/cancel").post(runs::cancel))
         .service(web::resource("/api/v1/submissions/{id}/rescore").post(runs::rescore))
