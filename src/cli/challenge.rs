@@ -255,7 +255,7 @@ async fn correct(state: &State, arguments: CorrectArguments) -> anyhow::Result<(
             .await
             .map_err(|error: CorrectionError| error)?;
         match found.state {
-            CorrectionState::Finished(_, summary) => return output::line(summary.sentence()),
+            CorrectionState::Finished(_, summary) => return Ok(output::line(summary.sentence())?),
             CorrectionState::Cancelled(_) => bail!("correction {id} was cancelled"),
             CorrectionState::Running(progress) => {
                 if told != Some(progress) {

@@ -496,6 +496,18 @@ on_both_databases!(
         assert_eq!(told["summary"]["teams"][0]["rank_before"], 2);
         assert_eq!(told["summary"]["teams"][0]["rank_after"], 1);
         assert_eq!(told["summary"]["moved"], 2);
+        let page = app.browser_of(&contest.far.0).await;
+        let page = page
+            .page(&format!(
+                "/challenges/{}/corrections/{}",
+                contest.slug, begun["id"]
+            ))
+            .await;
+        assert!(page.contains("The order is what was asked for."), "{page}");
+        assert!(
+            page.contains("class=\"you\"") && page.contains("up 1"),
+            "{page}"
+        );
         assert!(!told.to_string().contains("private"), "{told}");
         assert!(!told.to_string().contains("split"), "{told}");
     }

@@ -196,7 +196,7 @@ pub async fn create(
     let form: Multipart = forms::multipart(&request, body)?;
     let most = house.config.max_upload_bytes;
     let mut received = forms::receive(form, &["solution", "program"], most).await?;
-    let mut one_file = |field: &str| match received.paths(field).as_slice() {
+    let one_file = |field: &str| match received.paths(field).as_slice() {
         [] => Ok(None),
         [path] => Ok(Some(path.clone())),
         _ => Err(Fault::invalid(field, "send one file")),

@@ -1,5 +1,6 @@
 //! Challenges: the list, and what stands around and on the first page of one.
 
+mod corrections;
 mod data;
 mod kinds;
 mod rules;
@@ -37,6 +38,7 @@ pub fn configure(routes: &mut ServiceConfig) {
     routes
         .service(web::resource("/challenges").route(get().to(list)))
         .service(web::resource("/challenges/{slug}").route(get().to(overview)))
+        .configure(corrections::configure)
         .configure(data::configure)
         .configure(kinds::configure)
         .configure(rules::configure)

@@ -5,6 +5,7 @@ mod bundles;
 mod challenge;
 mod challenge_edit;
 mod challenge_form;
+mod correction;
 mod dataset_draft;
 mod dataset_measure;
 mod dataset_policy;
@@ -79,6 +80,10 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route(
             "/console/challenges/{slug}/rescore",
             web::post().to(runs::rescore),
+        )
+        .route(
+            "/console/challenges/{slug}/corrections/{id}/cancel",
+            web::post().to(correction::cancel),
         )
         .route(
             "/console/submissions/{id}/cancel",
