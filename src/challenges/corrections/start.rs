@@ -8,10 +8,11 @@ use tempfile::NamedTempFile;
 
 use super::{CorrectionError, PhaseTask, finish};
 use crate::accounts::permissions::Principal;
+use crate::challenges::bundle::PhaseFiles;
 use crate::challenges::challenge::{self, Challenge, ChallengeError, Phase, invalid};
 use crate::challenges::dispatch::Dispatch;
 use crate::challenges::draft::{PhaseDraft, SecondaryMetric};
-use crate::challenges::posting::{self, PhaseFiles, unstored};
+use crate::challenges::posting::{self, unstored};
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::json_text;
 use crate::platform::database::{DatabaseConnection, DatabaseError};
@@ -175,7 +176,7 @@ async fn checked(
         _ => None,
     };
     let files = PhaseFiles {
-        solution,
+        solution: Some(solution),
         features,
         program,
     };
