@@ -8,8 +8,8 @@ use chrono::TimeDelta;
 use diesel::prelude::*;
 use paddock::accounts::tokens::Scope;
 use paddock::accounts::users::Role;
+use paddock::challenges::challenge::ChallengeError;
 use paddock::challenges::templates::TEMPLATES;
-use paddock::http::fault::Fault;
 use paddock::platform::schema::{audit_log, challenges};
 use reqwest::Response;
 use reqwest::multipart::{Form, Part};
@@ -87,7 +87,7 @@ async fn posted_challenges(app: &TestApp) -> i64 {
         challenges::table
             .count()
             .get_result(connection)
-            .map_err(Fault::from)
+            .map_err(ChallengeError::from)
     });
     count.await.unwrap()
 }
@@ -154,7 +154,7 @@ on_both_databases!(
                     .filter(audit_log::action.eq("challenge.export"))
                     .select((audit_log::subject, audit_log::detail))
                     .load(connection)
-                    .map_err(Fault::from)
+                    .map_err(ChallengeError::from)
             })
             .await
             .unwrap();

@@ -284,7 +284,11 @@ mod tests {
         );
         let error = parse(DRAFT, |name| Err(format!("{name} cannot be read"))).unwrap_err();
         assert_eq!(error.to_string(), "rules_file: rules.md cannot be read");
-        let error = parse(&DRAFT.replace("slug =", "slog ="), |_| Ok(String::new())).unwrap_err();
+        let error = parse(
+            &DRAFT.replace("slug = \"lap-times\"", "slog = \"lap-times\""),
+            |_| Ok(String::new()),
+        )
+        .unwrap_err();
         assert!(error.to_string().contains("`slog`"), "{error}");
     }
 }
