@@ -477,7 +477,7 @@ on_both_databases!(tiers_and_certainties_stand_on_the_board, |app| async move {
     app.submit(&rival, &slug, &with_errors([9.0, -8.0, 9.5, -9.0, 8.0]))
         .await;
     app.score_all().await;
-    upkeep::upkeep(&app.state.database, &app.clock)
+    upkeep::upkeep(&app.state.database, &app.clock, &app.state.receipt_key)
         .await
         .unwrap();
     let page = app
