@@ -478,7 +478,15 @@ pub fn draw_splits_anew(draft: &mut ChallengeDraft, seed: u64) {
     }
 }
 
-/// Writes a draft anew and adds files to it: those that are sent stand in the place of what it had.
+/// Takes the seeds out of a draft that is shown.
+pub fn forget_splits(draft: &mut ChallengeDraft) {
+    for phase in &mut draft.phases {
+        phase.solution.split_seed = 0;
+    }
+}
+
+/// Writes a draft anew and adds files to it: those that are sent stand in the place of what it had. A
+/// phase without a `split_seed` keeps the one that it has.
 ///
 /// # Errors
 /// [`ReuseError`], with the draft as it was.
@@ -488,7 +496,7 @@ pub async fn complete(
     now: DateTime<Utc>,
     principal: &Principal,
     slug: &str,
-    draft: ChallengeDraft,
+    mut draft: ChallengeDraft,
     sent: Vec<PhaseFiles>,
 ) -> Result<Reused, ReuseError> {
     let Some(user) = principal.user().cloned() else {
@@ -501,6 +509,11 @@ pub async fn complete(
     let scratch = tempfile::tempdir()?;
     let mut files = gather(storage, &written, scratch.path()).await?;
     files.resize(draft.phases.len(), PhaseFiles::default());
+    for (phase, known) in draft.phases.iter_mut().zip(&written.draft.phases) {
+        if phase.solution.split_seed == 0 {
+            phase.solution.split_seed = known.solution.split_seed;
+        }
+    }
     for (phase, (files, sent)) in draft.phases.iter().zip(files.iter_mut().zip(sent)) {
         let PhaseFiles {
             solution,

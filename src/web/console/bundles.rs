@@ -610,7 +610,12 @@ async fn show_complete(
     let written = read.await.map_err(Fault::from)?;
     let form = match form {
         Some(form) => form,
-        None => Form::of([("challenge", toml_of(&written.draft)?)]),
+        None => {
+            // The seed tells the private rows: it stays in the database.
+            let mut shown = written.draft.clone();
+            reuse::forget_splits(&mut shown);
+            Form::of([("challenge", toml_of(&shown)?)])
+        }
     };
     let missing = written.missing();
     let shown = CompletePage {
