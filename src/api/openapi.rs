@@ -8,9 +8,9 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, announcements, bundles, challenges, corrections, datasets, discussion, inbox, kinds,
-    leaderboard, metrics_catalogue, participants, receipts, runs, submission_acts, submissions,
-    talent, teams, uploads, worker, workers,
+    account, announcements, baselines, bundles, challenges, corrections, datasets, discussion,
+    flags, inbox, kinds, leaderboard, life, metrics_catalogue, participants, receipts, runs,
+    submission_acts, submissions, talent, teams, uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -49,6 +49,16 @@ use crate::http::fault::Fault;
         participants::reinstate,
         challenges::create,
         challenges::publish,
+        life::submit_for_review,
+        life::send_back,
+        life::open_next,
+        life::close,
+        life::archive,
+        life::restore,
+        life::reschedule,
+        baselines::add,
+        flags::resolve,
+        flags::verify,
         bundles::import,
         bundles::export,
         bundles::clone_challenge,

@@ -8,7 +8,9 @@ use super::challenge::{ChallengeError, find_managed, readable};
 use crate::accounts::permissions::Principal;
 use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
-use crate::platform::schema::{entries, flags, phases, submission_evidence, submissions, teams};
+use crate::platform::schema::{
+    challenges, entries, flags, phases, submission_evidence, submissions, teams,
+};
 use crate::scoring::fingerprint::{Fingerprint, NEAR_IDENTICAL, similarity};
 
 crate::text_enum! {
@@ -223,6 +225,24 @@ pub fn open_count(
         .filter(flags::resolved_at.is_null())
         .count()
         .get_result(connection)?)
+}
+
+/// The address of the challenge that a flag is of, if the caller runs it.
+pub fn challenge_of(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    id: i64,
+) -> Result<String, ChallengeError> {
+    let found: Option<(String, i64)> = flags::table
+        .inner_join(challenges::table.on(challenges::id.eq(flags::challenge_id)))
+        .filter(flags::id.eq(id))
+        .select((challenges::slug, challenges::owner_id))
+        .first(connection)
+        .optional()?;
+    match found {
+        Some((slug, owner_id)) if principal.may_manage(owner_id) => Ok(slug),
+        _ => super::challenge::invalid("flag", "there is no such flag of a challenge of yours"),
+    }
 }
 
 /// Closes a flag with what its organizer found.

@@ -4,7 +4,7 @@
 //! brings it from draft to archive.
 //! [`membership`] is who takes part ([`joining`], [`teams`], [`participants`]), [`submissions`] what they send and whether it is accepted
 //! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
-//! [`workload`] tells an organizer what waits. [`starter_kit`] is what a competitor begins with.
+//! [`workload`] and [`attention`] tell an organizer what waits, [`act_log`] what was done. [`starter_kit`] is what a competitor begins with.
 //! [`reuse`] clones, exports and imports challenges ([`bundle`], [`codabench`], [`templates`]).
 //!
 //! [`announcements`] and [`discussion`] are what people tell each other.
@@ -12,7 +12,10 @@
 //! May touch: `messages`, `scoring` (its queue and pure cores), `datasets`, `platform`. Start reading at
 //! [`submissions`].
 
+pub mod act_log;
 pub mod announcements;
+pub mod attention;
+pub mod baselines;
 pub mod bundle;
 pub mod carry_over;
 pub mod challenge;
@@ -40,6 +43,7 @@ mod reports;
 pub mod reuse;
 pub mod runs;
 pub mod selection;
+pub mod settings;
 pub mod standing;
 pub mod starter_kit;
 pub mod submissions;

@@ -523,21 +523,72 @@ pub fn of_team(
     Ok(rows.into_iter().map(Submission::from).collect())
 }
 
-/// All teams' submissions to a challenge, newest first: for its organizer.
+crate::text_enum! {
+    /// What became of the submissions of a list: their state, with those apart that somebody stopped.
+    pub enum Outcome {
+        /// Waiting for a worker.
+        Queued = "queued",
+        /// A worker scores them.
+        Running = "running",
+        /// They have a score.
+        Scored = "scored",
+        /// They have none, by their own content or by the platform.
+        Failed = "failed",
+        /// The organizer stopped them.
+        Cancelled = "cancelled",
+    }
+}
+
+/// Which of a challenge's submissions are listed: those that are all of this.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListedSubmissions {
+    /// What became of them.
+    pub outcome: Option<Outcome>,
+    /// The phase.
+    pub phase_id: Option<i64>,
+    /// Whether only late ones are.
+    pub late: bool,
+    /// Whether only those are that their team took back.
+    pub withdrawn: bool,
+}
+
+/// All teams' submissions to a challenge that are of the kind asked for, newest first, older than `before`
+/// where given: for its organizer.
 pub fn of_challenge(
     connection: &mut DatabaseConnection,
     challenge_id: i64,
+    listed: &ListedSubmissions,
     before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<(Submission, String)>, DatabaseError> {
-    let rows: Vec<(SubmissionRow, String)> = submissions::table
+    let mut query = submissions::table
         .inner_join(teams::table)
         .filter(submissions::challenge_id.eq(challenge_id))
         .filter(submissions::id.lt(before.unwrap_or(i64::MAX)))
         .order(submissions::id.desc())
         .limit(limit)
         .select((SubmissionRow::as_select(), teams::name))
-        .load(connection)?;
+        .into_boxed::<MultiBackend>();
+    query = match listed.outcome {
+        None => query,
+        Some(Outcome::Queued) => query.filter(submissions::state.eq(SubmissionState::Queued)),
+        Some(Outcome::Running) => query.filter(submissions::state.eq(SubmissionState::Running)),
+        Some(Outcome::Scored) => query.filter(submissions::state.eq(SubmissionState::Scored)),
+        Some(Outcome::Failed) => query
+            .filter(submissions::state.eq(SubmissionState::Failed))
+            .filter(submissions::verdict.ne(Verdict::Cancelled)),
+        Some(Outcome::Cancelled) => query.filter(submissions::verdict.eq(Verdict::Cancelled)),
+    };
+    if let Some(phase_id) = listed.phase_id {
+        query = query.filter(submissions::phase_id.eq(phase_id));
+    }
+    if listed.late {
+        query = query.filter(submissions::late);
+    }
+    if listed.withdrawn {
+        query = query.filter(submissions::withdrawn_at.is_not_null());
+    }
+    let rows: Vec<(SubmissionRow, String)> = query.load(connection)?;
     Ok(rows
         .into_iter()
         .map(|(row, team)| (Submission::from(row), team))
@@ -558,6 +609,20 @@ pub fn same_file(
         .select(submissions::id)
         .first(connection)
         .optional()?)
+}
+
+/// These submissions of a challenge, in no order: two that are looked at side by side.
+pub fn these(
+    connection: &mut DatabaseConnection,
+    challenge_id: i64,
+    ids: &[i64],
+) -> Result<Vec<Submission>, DatabaseError> {
+    let rows: Vec<SubmissionRow> = submissions::table
+        .filter(submissions::challenge_id.eq(challenge_id))
+        .filter(submissions::id.eq_any(ids.to_vec()))
+        .select(SubmissionRow::as_select())
+        .load(connection)?;
+    Ok(rows.into_iter().map(Submission::from).collect())
 }
 
 /// A submission with what its page shows around it.

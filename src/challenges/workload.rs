@@ -25,6 +25,8 @@ pub struct Workload {
     pub scored: i64,
     /// Failed by their own content.
     pub invalid: i64,
+    /// Stopped by the organizer, or taken back by their team, before they had a score.
+    pub cancelled: i64,
     /// Failed by the platform, which charged nobody for them.
     pub platform_faults: i64,
 }
@@ -32,7 +34,7 @@ pub struct Workload {
 impl Workload {
     /// All submissions.
     pub fn total(&self) -> i64 {
-        self.waiting + self.scored + self.invalid + self.platform_faults
+        self.waiting + self.scored + self.invalid + self.cancelled + self.platform_faults
     }
 
     /// Whether a submission waits longer than [`PATIENCE`].
@@ -58,9 +60,10 @@ impl Workload {
                 };
             }
             (SubmissionState::Scored, _) => self.scored += count,
-            (SubmissionState::Failed, Some(Verdict::PlatformFault)) => {
+            (SubmissionState::Failed, Some(Verdict::PlatformFault | Verdict::Refused)) => {
                 self.platform_faults += count;
             }
+            (SubmissionState::Failed, Some(Verdict::Cancelled) | None) => self.cancelled += count,
             (SubmissionState::Failed, _) => self.invalid += count,
         }
     }
@@ -129,12 +132,12 @@ mod tests {
     fn whose_fault_it_was_is_kept_apart() {
         let mut workload = Workload::default();
         workload.add(SubmissionState::Failed, Some(Verdict::Invalid), 3, None);
-        workload.add(
-            SubmissionState::Failed,
-            Some(Verdict::PlatformFault),
-            1,
-            None,
-        );
-        assert_eq!((workload.invalid, workload.platform_faults), (3, 1));
+        for platforms in [Verdict::PlatformFault, Verdict::Refused] {
+            workload.add(SubmissionState::Failed, Some(platforms), 1, None);
+        }
+        workload.add(SubmissionState::Failed, Some(Verdict::Cancelled), 4, None);
+        workload.add(SubmissionState::Failed, None, 1, None);
+        assert_eq!((workload.invalid, workload.platform_faults), (3, 2));
+        assert_eq!((workload.cancelled, workload.total()), (5, 10));
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 
+use super::challenge_life::{self, BaselineArguments, LifeAct, LifeArguments};
 use super::challenge_reuse::{
     self, CloneArguments, ExportArguments, ImportArguments, TemplateCommand,
 };
@@ -40,6 +41,19 @@ pub enum ChallengeCommand {
         #[arg(long, value_name = "USER")]
         owner: String,
     },
+    /// Open the next phase now; the one that runs ends
+    #[command(after_help = "Example:\n  paddock challenge open-next lap-times --owner karla")]
+    OpenNext(LifeArguments),
+    /// End every phase now
+    #[command(after_help = "Example:\n  paddock challenge close lap-times --owner karla")]
+    Close(LifeArguments),
+    /// Put a closed challenge among the archived ones
+    #[command(after_help = "Example:\n  paddock challenge archive lap-times --owner karla")]
+    Archive(LifeArguments),
+    /// Take a challenge out of the archive
+    #[command(after_help = "Example:\n  paddock challenge restore lap-times --owner karla")]
+    Restore(LifeArguments),
+    Baseline(BaselineArguments),
     /// Score all submissions of a phase anew
     ///
     /// Every submission that has a score is judged again, and those that the platform failed at are tried
@@ -135,6 +149,21 @@ pub async fn run(settings: &Settings, command: ChallengeCommand) -> anyhow::Resu
     match command {
         ChallengeCommand::Create(arguments) => create(settings, arguments).await,
         ChallengeCommand::Publish { slug, owner } => publish(&settings.open()?, slug, &owner).await,
+        ChallengeCommand::OpenNext(which) => {
+            challenge_life::act(settings, LifeAct::OpenNext, which).await
+        }
+        ChallengeCommand::Close(which) => {
+            challenge_life::act(settings, LifeAct::Close, which).await
+        }
+        ChallengeCommand::Archive(which) => {
+            challenge_life::act(settings, LifeAct::Archive, which).await
+        }
+        ChallengeCommand::Restore(which) => {
+            challenge_life::act(settings, LifeAct::Restore, which).await
+        }
+        ChallengeCommand::Baseline(arguments) => {
+            challenge_life::baseline(settings, arguments).await
+        }
         ChallengeCommand::Rescore { slug, phase } => rescore(&settings.open()?, slug, phase).await,
         ChallengeCommand::Export(arguments) => challenge_reuse::export(settings, arguments).await,
         ChallengeCommand::Import(arguments) => challenge_reuse::import(settings, arguments).await,

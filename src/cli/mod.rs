@@ -5,6 +5,7 @@
 //! [`demo`], which walks through all of them.
 
 mod challenge;
+mod challenge_life;
 mod challenge_reuse;
 mod configuration;
 mod dataset;

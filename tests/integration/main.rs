@@ -7,6 +7,7 @@ mod binary;
 mod api;
 mod bundles;
 mod command_line;
+mod console;
 mod console_pages;
 mod corrections;
 mod drafts;

@@ -5,15 +5,18 @@
 
 pub mod account;
 pub mod announcements;
+pub mod baselines;
 pub mod bundles;
 pub mod challenges;
 pub mod corrections;
 pub mod datasets;
 pub mod discussion;
+pub mod flags;
 mod forms;
 pub mod inbox;
 pub mod kinds;
 pub mod leaderboard;
+pub mod life;
 pub mod metrics_catalogue;
 mod paging;
 pub mod participants;
@@ -90,6 +93,19 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         )
         .service(web::resource("/api/v1/challenges/{slug}/publish").post(challenges::publish))
         .service(web::resource("/api/v1/challenges/{slug}/talent-board").post(talent::publish))
+        .service(
+            web::resource("/api/v1/challenges/{slug}/submit-for-review")
+                .post(life::submit_for_review),
+        )
+        .service(web::resource("/api/v1/challenges/{slug}/send-back").post(life::send_back))
+        .service(web::resource("/api/v1/challenges/{slug}/open-next-phase").post(life::open_next))
+        .service(web::resource("/api/v1/challenges/{slug}/close").post(life::close))
+        .service(web::resource("/api/v1/challenges/{slug}/archive").post(life::archive))
+        .service(web::resource("/api/v1/challenges/{slug}/restore").post(life::restore))
+        .service(web::resource("/api/v1/challenges/{slug}/dates").put(life::reschedule))
+        .service(web::resource("/api/v1/challenges/{slug}/baselines").post(baselines::add))
+        .service(web::resource("/api/v1/flags/{id}/resolve").post(flags::resolve))
+        .service(web::resource("/api/v1/submissions/{id}/verify").post(flags::verify))
         .service(web::resource("/api/v1/challenges/{slug}/rescore").post(runs::rescore_phase))
         .service(readable(
             "/api/v1/challenges/{slug}/submissions/compare",

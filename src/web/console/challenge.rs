@@ -1,5 +1,5 @@
-//! A challenge in the eyes of its organizer: what needs attention, who sent what, both boards, and
-//! publishing.
+//! A challenge in the eyes of its organizer: what needs attention, its life, what came in over time, both
+//! boards, and who sent what.
 
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -8,16 +8,19 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::count;
+use super::life::Timeline;
 use super::runs::RescoringPart;
 use crate::accounts::permissions::Principal;
+use crate::challenges::attention::{self, Attention, DayCount};
 use crate::challenges::bundle::MissingFile;
-use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError, current_phase};
+use crate::challenges::challenge::{
+    self as challenges, Challenge, ChallengeError, Phase, Stage, current_phase,
+};
 use crate::challenges::leaderboard::{self, Board, Entry};
 use crate::challenges::life;
 use crate::challenges::reuse;
 use crate::challenges::runs;
-use crate::challenges::submissions::{self, Submission};
-use crate::challenges::workload;
+use crate::challenges::submissions::{self, ListedSubmissions, Outcome, Submission};
 use crate::http::fault::Fault;
 use crate::http::state::State;
 use crate::scoring::verdict::Verdict;
@@ -31,10 +34,120 @@ const PAGE: usize = 25;
 /// Teams of each board.
 const TOP: i64 = 10;
 
-/// Where the list of submissions begins.
+/// Which submissions are listed, and where the list begins. What is not known is not asked for: an old
+/// link shows all.
 #[derive(Deserialize)]
 pub struct Paging {
     before: Option<i64>,
+    #[serde(default)]
+    state: String,
+    /// The position of a phase, from 1.
+    #[serde(default)]
+    phase: String,
+    #[serde(default)]
+    late: Option<String>,
+    #[serde(default)]
+    withdrawn: Option<String>,
+}
+
+impl Paging {
+    fn listed(&self, phases: &[Phase]) -> ListedSubmissions {
+        let phase = self.phase.parse::<usize>().ok();
+        ListedSubmissions {
+            outcome: self.state.parse().ok(),
+            phase_id: phase
+                .and_then(|number| phases.get(number.checked_sub(1)?))
+                .map(|phase| phase.id),
+            late: self.late.is_some(),
+            withdrawn: self.withdrawn.is_some(),
+        }
+    }
+
+    /// The address of the page after the submission `last`, with the same filter.
+    fn next(&self, last: i64) -> String {
+        let outcome = self.state.parse::<Outcome>().ok();
+        let number = self.phase.parse::<usize>().ok();
+        let mut address = format!("?before={last}");
+        if let Some(outcome) = outcome {
+            address += &format!("&state={outcome}");
+        }
+        if let Some(number) = number {
+            address += &format!("&phase={number}");
+        }
+        for (name, asked) in [("late", &self.late), ("withdrawn", &self.withdrawn)] {
+            if asked.is_some() {
+                address += &format!("&{name}=true");
+            }
+        }
+        address + "#submissions"
+    }
+}
+
+/// The filter as its form shows it again.
+struct Filter {
+    state: String,
+    phase: String,
+    late: bool,
+    withdrawn: bool,
+    is_set: bool,
+}
+
+/// The most bars of a picture of days; where there are more days, a bar is several of them.
+const BARS: i64 = 60;
+
+/// What came in over time: bars for the eye, a table for everybody.
+struct Chart {
+    label: String,
+    bars: Vec<f64>,
+    from: String,
+    to: String,
+    days: Vec<(String, i64)>,
+}
+
+impl Chart {
+    fn new(what: &str, days: &[DayCount]) -> Option<Self> {
+        let (first, last) = (days.first()?.day, days.last()?.day);
+        let length = (last - first).num_days() + 1;
+        let width = (length + BARS - 1) / BARS;
+        let mut counts = vec![0_i64; ((length + width - 1) / width) as usize];
+        for day in days {
+            let bar = (day.day - first).num_days() / width;
+            if let Some(count) = usize::try_from(bar)
+                .ok()
+                .and_then(|bar| counts.get_mut(bar))
+            {
+                *count += day.count;
+            }
+        }
+        let most = counts.iter().copied().max().unwrap_or(1).max(1);
+        let total: i64 = counts.iter().sum();
+        let unit = match width {
+            1 => "a day".to_owned(),
+            days => format!("in {days} days"),
+        };
+        let written = |day: chrono::NaiveDate| day.format("%-d %b %Y").to_string();
+        Some(Self {
+            label: format!(
+                "{} {what} from {} to {}, at most {} {unit}",
+                count(total),
+                written(first),
+                written(last),
+                count(most)
+            ),
+            bars: counts
+                .iter()
+                .map(|count| *count as f64 / most as f64 * 100.0)
+                .collect(),
+            from: written(first),
+            to: written(last),
+            days: days
+                .iter()
+                .rev()
+                .take(BARS as usize)
+                .map(|day| (written(day.day), day.count))
+                .collect(),
+        })
+    }
 }
 
 struct SubmissionLine {
@@ -48,6 +161,9 @@ struct SubmissionLine {
     reason: String,
     public: String,
     private: String,
+    is_late: bool,
+    is_withdrawn: bool,
+    is_verified: bool,
 }
 
 impl SubmissionLine {
@@ -62,9 +178,13 @@ impl SubmissionLine {
             verdict: match submission.verdict {
                 Some(Verdict::Invalid) => "Invalid file",
                 Some(Verdict::PlatformFault) => "Platform fault",
+                Some(Verdict::Cancelled) => "Cancelled",
                 Some(Verdict::Ok) | None => "",
                 Some(_) => "Failed",
             },
+            is_late: submission.is_late,
+            is_withdrawn: submission.withdrawn_at.is_some(),
+            is_verified: submission.verified_at.is_some(),
             reason: submission.reason.unwrap_or_default(),
             public: score(submission.public_score),
             private: score(submission.private_score),
@@ -115,9 +235,15 @@ struct ChallengePage {
     teams: String,
     total: String,
     waiting: String,
+    life: &'static str,
+    attention: Attention,
+    is_calm: bool,
     late_since: Option<DateTime<Utc>>,
-    invalid: String,
-    platform_faults: i64,
+    ended: String,
+    timeline: Timeline,
+    charts: Vec<Chart>,
+    filter: Filter,
+    phases: Vec<(String, String)>,
     submissions: Vec<SubmissionLine>,
     rescoring: RescoringPart,
     next: String,
@@ -137,7 +263,7 @@ pub async fn show(
     slug: Path<String>,
     paging: Query<Paging>,
 ) -> Result<HttpResponse, Fault> {
-    let (slug, before, now) = (slug.into_inner(), paging.before, state.clock.now());
+    let (slug, paging, now) = (slug.into_inner(), paging.into_inner(), state.clock.now());
     let page = Page::new(&request, "console");
     let shown = state
         .database
@@ -148,10 +274,26 @@ pub async fn show(
             }
             let phase = current_phase(&phases, now)
                 .ok_or_else(|| Fault::internal("a challenge without a phase"))?;
-            let workloads = workload::of_challenges(connection, &[challenge.id])?;
-            let workload = workloads.get(&challenge.id).copied().unwrap_or_default();
+            let attention = attention::of_challenge(connection, challenge.id)?;
+            let workload = attention.workload;
+            let by_day = [
+                (
+                    "submissions",
+                    attention::submissions_by_day(connection, challenge.id)?,
+                ),
+                (
+                    "new teams",
+                    attention::teams_by_day(connection, challenge.id)?,
+                ),
+            ];
             let one_more = PAGE as i64 + 1;
-            let mut found = submissions::of_challenge(connection, challenge.id, before, one_more)?;
+            let mut found = submissions::of_challenge(
+                connection,
+                challenge.id,
+                &paging.listed(&phases),
+                paging.before,
+                one_more,
+            )?;
             let more = found.len() > PAGE;
             found.truncate(PAGE);
             let mut top = |board| leaderboard::page(connection, phase.id, board, None, TOP);
@@ -173,10 +315,33 @@ pub async fn show(
                 total: count(workload.total()),
                 waiting: count(workload.waiting),
                 late_since: workload.waiting_since.filter(|_| workload.is_late(now)),
-                invalid: count(workload.invalid),
-                platform_faults: workload.platform_faults,
+                ended: format!(
+                    "{} invalid files, {} cancelled",
+                    count(workload.invalid),
+                    count(workload.cancelled)
+                ),
+                life: life::life(challenge.stage, &phases, now).as_str(),
+                is_calm: attention.is_calm(now) && challenge.stage != Stage::Review,
+                attention,
+                timeline: Timeline::new(&phases, now),
+                charts: by_day
+                    .iter()
+                    .filter_map(|(what, days)| Chart::new(what, days))
+                    .collect(),
+                filter: Filter {
+                    is_set: paging.listed(&phases) != ListedSubmissions::default(),
+                    late: paging.late.is_some(),
+                    withdrawn: paging.withdrawn.is_some(),
+                    state: paging.state.clone(),
+                    phase: paging.phase.clone(),
+                },
+                phases: phases
+                    .iter()
+                    .enumerate()
+                    .map(|(index, phase)| ((index + 1).to_string(), phase.name.clone()))
+                    .collect(),
                 next: match found.last() {
-                    Some((last, _)) if more => format!("?before={}#submissions", last.id),
+                    Some((last, _)) if more => paging.next(last.id),
                     _ => String::new(),
                 },
                 submissions: found.into_iter().map(SubmissionLine::new).collect(),

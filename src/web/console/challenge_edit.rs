@@ -1,16 +1,19 @@
-//! Changing a challenge's texts. Dates, metric and solution of a phase stay as they were posted.
+//! Changing a challenge's texts, and the settings for who takes part. Metric and solution of a phase stay as
+//! they were posted; dates are changed among the acts on its life.
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Path};
+use actix_web::web::{self, Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use std::collections::HashMap;
 
 use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{
     self as challenges, Challenge, ChallengeError, ChallengeTexts, Page as TextPage,
 };
+use crate::challenges::settings::{ChallengeSettings, configure};
 use crate::http::fault::Fault;
 use crate::http::state::State;
 use crate::http::uploads::{ReceivedForm, receive_form_with_files};
@@ -87,7 +90,87 @@ pub async fn edit(
         })
         .await
         .map_err(Fault::from)?;
-    let mut texts = std::collections::HashMap::from([
+    let mut texts = texts_of(&challenge, pages);
+    texts.extend(settings_of(&challenge));
+    show(&request, challenge, Form::new(texts))
+}
+
+/// The fields of the settings as they are.
+fn settings_of(challenge: &Challenge) -> [(String, String); 5] {
+    [
+        ("prizes", challenge.prizes.clone()),
+        ("eligibility", challenge.eligibility.clone()),
+        ("joining", challenge.joining.to_string()),
+        ("max_team_size", challenge.max_team_size.to_string()),
+        ("final_selections", challenge.final_selections.to_string()),
+    ]
+    .map(|(field, text)| (field.to_owned(), text))
+}
+
+/// Saves the settings, or shows the form again with what is wrong.
+pub async fn save_settings(
+    state: Data<State>,
+    request: HttpRequest,
+    principal: Principal,
+    slug: Path<String>,
+    sent: web::Form<HashMap<String, String>>,
+) -> Result<HttpResponse, Fault> {
+    let (slug, now) = (slug.into_inner(), state.clock.now());
+    let mut form = Form::new(sent.into_inner());
+    let whole = "give a whole number";
+    let max_team_size = form.parse("max_team_size", whole);
+    let final_selections = form.parse("final_selections", whole);
+    let joining = form.parse("joining", "choose who may join");
+    let mut refused = None;
+    if let (Some(max_team_size), Some(final_selections), Some(joining)) =
+        (max_team_size, final_selections, joining)
+    {
+        let settings = ChallengeSettings {
+            prizes: form.long_text("prizes"),
+            eligibility: form.long_text("eligibility"),
+            joining,
+            max_team_size,
+            final_selections,
+        };
+        let (who, address) = (principal.clone(), slug.clone());
+        let saved = state
+            .database
+            .write(move |connection| configure(connection, now, &who, &address, &settings))
+            .await;
+        match saved {
+            Ok(()) => {
+                return Ok(see_other_saying(
+                    &request,
+                    &format!("/console/challenges/{slug}"),
+                    "success",
+                    "The settings are saved.",
+                ));
+            }
+            Err(ChallengeError::Invalid { field, problem }) => refused = Some((field, problem)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if let Some((field, problem)) = refused {
+        form.refuse(&field, problem);
+    }
+    let (challenge, pages) = state
+        .database
+        .read(move |connection| {
+            let challenge = challenges::find_managed(connection, &principal, &slug)?;
+            let pages = challenges::pages(connection, challenge.id)?;
+            Ok::<_, ChallengeError>((challenge, pages))
+        })
+        .await
+        .map_err(Fault::from)?;
+    for (field, text) in texts_of(&challenge, pages) {
+        form.put(&field, &text);
+    }
+    show(&request, challenge, form)
+}
+
+/// The fields of the texts as they are.
+fn texts_of(challenge: &Challenge, pages: Vec<TextPage>) -> HashMap<String, String> {
+    let mut texts = HashMap::from([
         ("title".to_owned(), challenge.title.clone()),
         ("tagline".to_owned(), challenge.tagline.clone()),
         ("rules".to_owned(), challenge.rules.clone()),
@@ -98,7 +181,7 @@ pub async fn edit(
         texts.insert(place.title, page.title);
         texts.insert(place.body, page.body);
     }
-    show(&request, challenge, Form::new(texts))
+    texts
 }
 
 /// Saves, or shows the form again with what is wrong.
@@ -138,6 +221,9 @@ pub async fn save(
                 .read(move |connection| challenges::find_managed(connection, &principal, &slug))
                 .await
                 .map_err(Fault::from)?;
+            for (field, text) in settings_of(&challenge) {
+                form.put(&field, &text);
+            }
             show(&request, challenge, form)
         }
         Err(error) => Err(error.into()),

@@ -1,11 +1,12 @@
-//! Posting a challenge of one phase: what it asks, how it is scored, when, and its hidden solution.
+//! Posting a challenge: what it asks, how it is scored, who may take part, and its phases with their hidden
+//! solutions. Phases are added and removed by buttons that show the form again with everything kept.
 
 use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use rand::RngExt;
 
 use super::bundles::{self, ShippedLine};
@@ -13,7 +14,9 @@ use super::form::Form;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
 use crate::challenges::challenge::{ChallengeError, Page as ChallengePage};
-use crate::challenges::draft::{CarryOver, ChallengeDraft, Joining, LatePolicy, PhaseDraft};
+use crate::challenges::draft::{
+    CarryOver, ChallengeDraft, Joining, LatePolicy, PhaseDraft, SecondaryMetric,
+};
 use crate::challenges::posting::{self, ChallengeFiles};
 use crate::challenges::reuse::TemplateLine;
 use crate::datasets::catalogue::{self, DatasetLine, Listed};
@@ -83,6 +86,9 @@ struct NewChallengePage {
     largest: String,
     shipped: Vec<ShippedLine>,
     templates: Vec<TemplateLine>,
+    places: Vec<PhasePlace>,
+    may_add: bool,
+    zones: &'static [chrono_tz::Tz],
 }
 
 async fn show(
@@ -103,6 +109,7 @@ async fn show(
         [] => StatusCode::OK,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
+    let places: Vec<_> = (0..phase_count(&form)).map(PhasePlace::new).collect();
     let shown = NewChallengePage {
         page: Page::new(request, "console"),
         form,
@@ -111,6 +118,9 @@ async fn show(
         largest: format::size(state.config.max_upload_bytes),
         shipped: bundles::shipped()?,
         templates: bundles::own_templates(state, user).await?,
+        may_add: places.len() < MOST_PHASES,
+        places,
+        zones: &chrono_tz::TZ_VARIANTS,
     };
     shown.page.show_as(status, &shown)
 }
@@ -137,12 +147,152 @@ pub async fn new(
         ("submissions_total", "100".to_owned()),
         ("largest_file_in_megabytes", "64".to_owned()),
         ("public_percent", "30".to_owned()),
+        ("phases", "1".to_owned()),
+        ("time_zone", "UTC".to_owned()),
+        ("joining", "open".to_owned()),
+        ("max_team_size", "5".to_owned()),
+        ("final_selections", "2".to_owned()),
+        ("grace_minutes", "0".to_owned()),
         ("kind_predictions", "true".to_owned()),
         ("run_memory_mib", (limits.memory_bytes >> 20).to_string()),
         ("run_cpu_seconds", limits.cpu_seconds.to_string()),
         ("run_wall_seconds", limits.wall_seconds.to_string()),
     ]);
     show(&state, &request, guard::user(&principal)?, form).await
+}
+
+/// The fields of a phase that are typed.
+const PHASE_FIELDS: [&str; 8] = [
+    "phase_name",
+    "starts_at",
+    "ends_at",
+    "submissions_per_day",
+    "submissions_total",
+    "grace_minutes",
+    "late",
+    "carry_over",
+];
+
+/// The files of a phase; one that is not sent is the first phase's.
+const PHASE_FILES: [&str; 3] = ["solution", "features", "program"];
+
+/// The most phases that the form can hold.
+const MOST_PHASES: usize = 6;
+
+/// The form's field for a phase: the first has the bare name, the others are numbered.
+fn phase_field(name: &str, index: usize) -> String {
+    match index {
+        0 => name.to_owned(),
+        later => format!("{name}_{}", later + 1),
+    }
+}
+
+fn phase_count(form: &Form) -> usize {
+    form.text("phases")
+        .parse()
+        .unwrap_or(1)
+        .clamp(1, MOST_PHASES)
+}
+
+/// Where the form has a phase: the names of its fields.
+struct PhasePlace {
+    number: usize,
+    name: String,
+    starts_at: String,
+    ends_at: String,
+    per_day: String,
+    total: String,
+    grace: String,
+    late: String,
+    carry_over: String,
+    solution: String,
+    features: String,
+    program: String,
+}
+
+impl PhasePlace {
+    fn new(index: usize) -> Self {
+        let field = |name| phase_field(name, index);
+        Self {
+            number: index + 1,
+            name: field("phase_name"),
+            starts_at: field("starts_at"),
+            ends_at: field("ends_at"),
+            per_day: field("submissions_per_day"),
+            total: field("submissions_total"),
+            grace: field("grace_minutes"),
+            late: field("late"),
+            carry_over: field("carry_over"),
+            solution: field("solution"),
+            features: field("features"),
+            program: field("program"),
+        }
+    }
+}
+
+/// Does what a button asks that only changes the form: true if it was one.
+fn rearrange(form: &mut Form) -> bool {
+    let (action, count) = (form.text("action").to_owned(), phase_count(form));
+    let set_count = |form: &mut Form, count: usize| form.put("phases", &count.to_string());
+    match action.as_str() {
+        "add-phase" if count < MOST_PHASES => {
+            follow(form, count);
+            set_count(form, count + 1);
+        }
+        "two-phases" => {
+            form.put("phase_name", "Development");
+            if count == 1 {
+                follow(form, 1);
+                set_count(form, 2);
+            }
+            form.put(&phase_field("phase_name", 1), "Final");
+            form.put(&phase_field("carry_over", 1), "best");
+        }
+        other => {
+            let Some(number) = other
+                .strip_prefix("remove-phase-")
+                .and_then(|number| number.parse::<usize>().ok())
+                .filter(|number| (1..=count).contains(number) && count > 1)
+            else {
+                return !other.is_empty() && other != "post";
+            };
+            for index in number..count {
+                for field in PHASE_FIELDS {
+                    let text = form.text(&phase_field(field, index)).to_owned();
+                    form.put(&phase_field(field, index - 1), &text);
+                }
+            }
+            form.put("carry_over", "none");
+            set_count(form, count - 1);
+        }
+    }
+    true
+}
+
+/// Fills a new phase with what most take: as long as a week, after the one before it, with its limits.
+fn follow(form: &mut Form, index: usize) {
+    let before = |name| phase_field(name, index - 1);
+    let ends_at = form.peek_moment(&before("ends_at"));
+    let kept = [
+        "submissions_per_day",
+        "submissions_total",
+        "grace_minutes",
+        "late",
+    ];
+    for field in kept {
+        let text = form.text(&before(field)).to_owned();
+        form.put(&phase_field(field, index), &text);
+    }
+    form.put(
+        &phase_field("phase_name", index),
+        &format!("Phase {}", index + 1),
+    );
+    if let Some(ends_at) = ends_at {
+        let written = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M").to_string();
+        form.put(&phase_field("starts_at", index), &written(ends_at));
+        let week_later = written(ends_at + TimeDelta::days(7));
+        form.put(&phase_field("ends_at", index), &week_later);
+    }
 }
 
 /// Posts a draft, or shows the form again with what is wrong.
@@ -155,30 +305,39 @@ pub async fn create(
     let owner = guard::user(&principal)?;
     let mut received = ReceivedForm::default();
     let limit = state.config.max_upload_bytes;
-    let fields = ["solution", "features", "program"];
+    let fields: Vec<String> = (0..MOST_PHASES)
+        .flat_map(|index| PHASE_FILES.map(|file| phase_field(file, index)))
+        .collect();
+    let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
     let outcome = receive_form_with_files(sent, &fields, limit, &mut received).await;
     let mut form = Form::new(received.texts);
     form.refuse_fault(outcome)?;
-    let solution = received.files.remove("solution");
-    if solution.is_none() && form.error("solution").is_empty() {
+    if form.problems().is_empty() && rearrange(&mut form) {
+        return show(&state, &request, owner, form).await;
+    }
+    if !received.files.contains_key("solution") && form.error("solution").is_empty() {
         form.refuse("solution", "choose the solution, a CSV file");
     }
     let draft = draft(&mut form, rand::rng().random());
-    let (Some(solution), Some(draft), []) = (solution, draft, form.problems()) else {
+    let (Some(draft), []) = (draft, form.problems()) else {
         return show(&state, &request, owner, form).await;
     };
     let slug = draft.slug.clone();
-    let paths = |field: &str| {
-        let file = received.files.get(field);
+    let of_phase = |field: &str, index: usize| {
+        let own = received.files.get(&phase_field(field, index));
+        let file = own.or_else(|| received.files.get(field));
         file.map(|file| file.file.path().to_owned())
-            .into_iter()
-            .collect()
     };
-    let files = ChallengeFiles {
-        solutions: vec![solution.file.path().to_owned()],
-        features: paths("features"),
-        programs: paths("program"),
-    };
+    let mut files = ChallengeFiles::default();
+    for (index, phase) in draft.phases.iter().enumerate() {
+        files.solutions.extend(of_phase("solution", index));
+        if phase.features_file.is_none() {
+            files.features.extend(of_phase("features", index));
+        }
+        if phase.metric.program().is_some() {
+            files.programs.extend(of_phase("program", index));
+        }
+    }
     let now = state.clock.now();
     let posted = posting::post(&state.database, &state.storage, now, owner, draft, files).await;
     match posted {
@@ -189,7 +348,7 @@ pub async fn create(
             "The draft is posted. Nobody but you and the admins sees it until you publish it.",
         )),
         Err(ChallengeError::Invalid { field, problem }) => {
-            form.refuse(field_of(&field), problem);
+            form.refuse(&field_of(&field), problem);
             show(&state, &request, owner, form).await
         }
         Err(error) => Err(error.into()),
@@ -197,9 +356,13 @@ pub async fn create(
 }
 
 /// The form's field for a field of the draft.
-fn field_of(field: &str) -> &str {
-    let field = field.strip_prefix("phases[0].").unwrap_or(field);
-    match field {
+fn field_of(field: &str) -> String {
+    let in_phase = field
+        .strip_prefix("phases[")
+        .and_then(|rest| rest.split_once("]."))
+        .and_then(|(index, part)| Some((index.parse::<usize>().ok()?, part)));
+    let (index, field) = in_phase.unwrap_or((0, field));
+    let named = match field {
         field if field.starts_with("solution") => "solution",
         field if field.starts_with("prediction_format") => "prediction_columns",
         field if field.starts_with("pages") => "overview",
@@ -210,6 +373,57 @@ fn field_of(field: &str) -> &str {
         "max_bytes" => "largest_file_in_megabytes",
         "phases" => "solution",
         field => field,
+    };
+    match PHASE_FIELDS.contains(&named) || PHASE_FILES.contains(&named) {
+        true => phase_field(named, index),
+        false => named.to_owned(),
+    }
+}
+
+/// A whole number in a field that may be left empty.
+fn number_or(form: &mut Form, field: &str, default: u32) -> u32 {
+    match form.optional(field) {
+        None => default,
+        Some(_) => form
+            .parse(field, "give a whole number from 0")
+            .unwrap_or(default),
+    }
+}
+
+/// One of a few in a field that may be left empty.
+fn choice<T: std::str::FromStr<Err = String> + Default>(form: &mut Form, field: &str) -> T {
+    match form.optional(field).map(|text| text.parse()) {
+        None => T::default(),
+        Some(Ok(value)) => value,
+        Some(Err(problem)) => {
+            form.refuse(field, problem);
+            T::default()
+        }
+    }
+}
+
+/// The metrics beside the one that ranks.
+fn secondary_metrics(form: &mut Form) -> Vec<SecondaryMetric> {
+    let breaks_ties = form.is_ticked("break_ties");
+    let mut metrics = Vec::new();
+    for name in form.names("secondary_metrics") {
+        match name.parse::<ScoringRule>() {
+            Ok(metric) => metrics.push(SecondaryMetric {
+                metric,
+                breaks_ties,
+            }),
+            Err(error) => form.refuse("secondary_metrics", format!("`{name}`: {error}")),
+        }
+    }
+    metrics
+}
+
+/// Whether the Ladder stands; none: as the size of the public split asks.
+fn ladder(form: &Form) -> Option<bool> {
+    match form.text("ladder") {
+        "on" => Some(true),
+        "off" => Some(false),
+        _ => None,
     }
 }
 
@@ -337,11 +551,10 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
             .map_err(|problem| form.refuse("classes", problem))
             .ok()
     });
-    let starts_at = form.moment("starts_at");
-    let ends_at = form.moment("ends_at");
+    let times: Vec<_> = (0..phase_count(form))
+        .map(|index| phase_times(form, index))
+        .collect();
     let whole = "give a whole number from 1";
-    let per_day = form.parse::<u32>("submissions_per_day", whole);
-    let total = form.parse::<u32>("submissions_total", whole);
     let megabytes = form.parse::<u64>("largest_file_in_megabytes", whole);
     let public_percent = form
         .parse::<f64>("public_percent", "give a number between 0 and 100")
@@ -360,6 +573,25 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
     let submission_kinds = submission_kinds(form);
     let onnx = contract(form, &submission_kinds);
     let run_limits = run_limits(form);
+    let secondary_metrics = secondary_metrics(form);
+    let ladder = ladder(form);
+    let public_digits = form
+        .optional("public_digits")
+        .map(|_| number_or(form, "public_digits", 0));
+    let time_zone = match form.optional("time_zone") {
+        None => chrono_tz::Tz::UTC,
+        Some(name) => name.parse().unwrap_or_else(|_| {
+            form.refuse("time_zone", "choose one of the list, such as Europe/Rome");
+            chrono_tz::Tz::UTC
+        }),
+    };
+    let joining: Joining = choice(form, "joining");
+    let max_team_size = number_or(form, "max_team_size", 5);
+    let final_selections = number_or(form, "final_selections", 2);
+    let teams_locked_at = match form.optional("teams_locked_at") {
+        None => None,
+        Some(_) => form.moment("teams_locked_at"),
+    };
     let (prediction_kind, target) = kinds?;
     let columns = form
         .names("prediction_columns")
@@ -381,6 +613,16 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
             body: overview,
         }],
     };
+    let solution_format = SolutionFormat {
+        id_column: form.text("id_column").to_owned(),
+        target_column: form.text("target_column").to_owned(),
+        target,
+        split_column: form.optional("split_column"),
+        group_column: form.optional("group_column"),
+        event_column: form.optional("event_column"),
+    };
+    let features_file = form.optional("features_file");
+    let features_hidden = !form.is_ticked("features_shown");
     Some(ChallengeDraft {
         slug: form.text("slug").to_owned(),
         title: form.text("title").to_owned(),
@@ -393,42 +635,72 @@ fn draft(form: &mut Form, split_seed: u64) -> Option<ChallengeDraft> {
         run_limits,
         rules: form.long_text("rules"),
         pages,
-        prizes: String::new(),
-        eligibility: String::new(),
-        time_zone: chrono_tz::Tz::UTC,
-        joining: Joining::Open,
-        max_team_size: 5,
-        teams_locked_at: None,
-        final_selections: 2,
-        phases: vec![PhaseDraft {
-            name: form.text("phase_name").to_owned(),
-            starts_at: starts_at?,
-            ends_at: ends_at?,
-            metric: metric?,
-            submissions_per_day: per_day?,
-            submissions_total: total?,
-            max_bytes: megabytes?.saturating_mul(MEGABYTE),
-            solution: SolutionSpec {
-                format: SolutionFormat {
-                    id_column: form.text("id_column").to_owned(),
-                    target_column: form.text("target_column").to_owned(),
-                    target,
-                    split_column: form.optional("split_column"),
-                    group_column: form.optional("group_column"),
-                    event_column: form.optional("event_column"),
-                },
-                public_fraction: Some(public_percent? / 100.0),
-                split_seed,
-            },
-            features_file: form.optional("features_file"),
-            grace_minutes: 0,
-            late: LatePolicy::Refused,
-            carry_over: CarryOver::None,
-            secondary_metrics: Vec::new(),
-            ladder: None,
-            public_digits: None,
-            features_hidden: !form.is_ticked("features_shown"),
-        }],
+        prizes: form.long_text("prizes"),
+        eligibility: form.long_text("eligibility"),
+        time_zone,
+        joining,
+        max_team_size,
+        teams_locked_at,
+        final_selections,
+        phases: times
+            .into_iter()
+            .map(|times| {
+                let times = times?;
+                Some(PhaseDraft {
+                    name: times.name,
+                    starts_at: times.starts_at,
+                    ends_at: times.ends_at,
+                    metric: metric.clone()?,
+                    submissions_per_day: times.per_day,
+                    submissions_total: times.total,
+                    max_bytes: megabytes?.saturating_mul(MEGABYTE),
+                    solution: SolutionSpec {
+                        format: solution_format.clone(),
+                        public_fraction: Some(public_percent? / 100.0),
+                        split_seed,
+                    },
+                    features_file: features_file.clone(),
+                    grace_minutes: times.grace_minutes,
+                    late: times.late,
+                    carry_over: times.carry_over,
+                    secondary_metrics: secondary_metrics.clone(),
+                    ladder,
+                    public_digits,
+                    features_hidden,
+                })
+            })
+            .collect::<Option<Vec<_>>>()?,
+    })
+}
+
+/// What the form says of one phase alone.
+struct PhaseTimes {
+    name: String,
+    starts_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+    per_day: u32,
+    total: u32,
+    grace_minutes: u32,
+    late: LatePolicy,
+    carry_over: CarryOver,
+}
+
+fn phase_times(form: &mut Form, index: usize) -> Option<PhaseTimes> {
+    let field = |name| phase_field(name, index);
+    let whole = "give a whole number from 1";
+    let starts_at = form.moment(&field("starts_at"));
+    let ends_at = form.moment(&field("ends_at"));
+    let per_day = form.parse(&field("submissions_per_day"), whole);
+    let total = form.parse(&field("submissions_total"), whole);
+    Some(PhaseTimes {
+        name: form.text(&field("phase_name")).to_owned(),
+        grace_minutes: number_or(form, &field("grace_minutes"), 0),
+        late: choice(form, &field("late")),
+        carry_over: choice(form, &field("carry_over")),
+        starts_at: starts_at?,
+        ends_at: ends_at?,
+        per_day: per_day?,
+        total: total?,
     })
 }
 

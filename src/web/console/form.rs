@@ -50,7 +50,6 @@ impl Form {
     }
 
     /// Fills a field.
-    #[cfg(test)]
     pub fn put(&mut self, field: &str, text: &str) {
         self.texts.insert(field.to_owned(), text.to_owned());
     }
@@ -133,19 +132,26 @@ impl Form {
         parsed
     }
 
-    /// The moment in a `datetime-local` field, which is in UTC.
-    pub fn moment(&mut self, field: &str) -> Option<DateTime<Utc>> {
+    /// The moment in a `datetime-local` field, which is in UTC; none where it cannot be read, which is not
+    /// noted.
+    pub fn peek_moment(&self, field: &str) -> Option<DateTime<Utc>> {
         let text = self.text(field);
-        let parsed = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+        ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
             .into_iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
+            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())
+            .map(|moment| moment.and_utc())
+    }
+
+    /// The moment in a `datetime-local` field, which is in UTC, or a note of what it must be.
+    pub fn moment(&mut self, field: &str) -> Option<DateTime<Utc>> {
+        let parsed = self.peek_moment(field);
         if parsed.is_none() {
             self.refuse(
                 field,
                 "give a day and a time in UTC, such as 2026-05-31T18:00",
             );
         }
-        parsed.map(|moment| moment.and_utc())
+        parsed
     }
 
     /// The names in a field, parted by commas.

@@ -1,6 +1,7 @@
 //! The console: where organizers publish datasets, post challenges and look after them, and admins
 //! give roles.
 
+mod baselines;
 mod bundles;
 mod challenge;
 mod challenge_edit;
@@ -10,7 +11,10 @@ mod dataset_draft;
 mod dataset_measure;
 mod dataset_policy;
 mod dataset_publish;
+mod flags;
 mod form;
+mod life;
+mod log;
 mod mail;
 mod participants;
 mod runs;
@@ -68,6 +72,44 @@ pub fn configure(routes: &mut ServiceConfig) {
         .route(
             "/console/challenges/{slug}/publish",
             web::post().to(challenge::publish),
+        )
+        .service(
+            web::resource("/console/challenges/{slug}/settings")
+                .app_data(FormConfig::default().limit(LARGEST_FORM))
+                .route(web::post().to(challenge_edit::save_settings)),
+        )
+        .route("/console/challenges/{slug}/life", get().to(life::show))
+        .route("/console/challenges/{slug}/life", web::post().to(life::act))
+        .route(
+            "/console/challenges/{slug}/dates",
+            web::post().to(life::reschedule),
+        )
+        .route("/console/challenges/{slug}/flags", get().to(flags::list))
+        .route(
+            "/console/challenges/{slug}/flags/{id}",
+            web::post().to(flags::resolve),
+        )
+        .route(
+            "/console/challenges/{slug}/baselines",
+            get().to(baselines::list),
+        )
+        .route(
+            "/console/challenges/{slug}/baselines",
+            web::post().to(baselines::add),
+        )
+        .route(
+            "/console/challenges/{slug}/baselines/{id}/remove",
+            web::post().to(baselines::remove),
+        )
+        .route("/console/challenges/{slug}/log", get().to(log::show))
+        .route("/console/challenges/{slug}/log.csv", get().to(log::log_csv))
+        .route(
+            "/console/challenges/{slug}/submissions.csv",
+            get().to(log::submissions_csv),
+        )
+        .route(
+            "/console/submissions/{id}/verify",
+            web::post().to(flags::verify),
         )
         .route(
             "/console/challenges/{slug}/talent-board",
