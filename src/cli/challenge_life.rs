@@ -20,7 +20,7 @@ pub enum LifeAct {
     Restore,
 }
 
-/// Which challenge, and in whose name.
+// Which challenge, and in whose name. No doc comment: it would stand in place of the commands' own.
 #[derive(Debug, Args)]
 pub struct LifeArguments {
     /// Its address

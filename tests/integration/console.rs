@@ -307,7 +307,7 @@ on_both_databases!(
         app.score_all().await;
         let life = browser.page("/console/challenges/two-phases/life").await;
         assert!(life.contains("This challenge is: open.") && life.contains("“Final” begins now"));
-        assert!(life.contains("1 people in 1 teams"));
+        assert!(life.contains("1 person in 1 team"));
 
         // The clock brings the final phase, and with it what the team had sent.
         app.advance(TimeDelta::days(9) + TimeDelta::minutes(1));

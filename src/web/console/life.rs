@@ -86,10 +86,14 @@ struct Concerned {
 
 impl Concerned {
     fn text(&self) -> String {
+        let of = |number: i64, one, many| match number {
+            1 => format!("1 {one}"),
+            number => format!("{} {many}", count(number)),
+        };
         format!(
-            "{} people in {} teams",
-            count(self.people),
-            count(self.teams)
+            "{} in {}",
+            of(self.people, "person", "people"),
+            of(self.teams, "team", "teams")
         )
     }
 }
