@@ -199,7 +199,7 @@ pub(super) fn found_team(
     challenge_id: i64,
     user: &User,
 ) -> Result<i64, DatabaseError> {
-    let taken = super::teams::names(connection, challenge_id, &user.username)?;
+    let taken = super::teams::names_like(connection, challenge_id, &user.username)?;
     let mut name = user.username.clone();
     let mut number = 2;
     while taken

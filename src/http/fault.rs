@@ -22,7 +22,7 @@ use crate::challenges::runs::RunActError;
 use crate::challenges::selection::SelectionError;
 use crate::challenges::submissions::{DESCRIPTION_LIMIT, SubmitError};
 use crate::challenges::teams::TeamError;
-use crate::challenges::teams::merges::MergeRefusal;
+use crate::challenges::teams::merge_rules::MergeRefusal;
 use crate::datasets::drafts::DraftError;
 use crate::datasets::publish::PublishError;
 use crate::datasets::signed_links::LinkRefusal;

@@ -13,7 +13,7 @@ use crate::challenges::challenge::{self, current_phase};
 use crate::challenges::limits::Used;
 use crate::challenges::submissions;
 use crate::challenges::teams::invitations::{self, Answer, Invitation, InvitationKind};
-use crate::challenges::teams::{self, Team, TeamError, merges};
+use crate::challenges::teams::{self, Team, TeamError, merge_rules};
 use crate::http::fault::Fault;
 use crate::http::guard;
 use crate::platform::database::DatabaseConnection;
@@ -135,7 +135,7 @@ fn own(
         used_total: used.total,
         received: received.into_iter().map(InvitationView::from).collect(),
         sent: sent.into_iter().map(InvitationView::from).collect(),
-        locked_from: merges::locked_from(challenge.teams_locked_at, &phases),
+        locked_from: merge_rules::locked_from(challenge.teams_locked_at, &phases),
     })
 }
 

@@ -5,7 +5,8 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
 use super::{
-    Team, TeamError, find_team, invalid, is_same_name, merges, of_user, only_captain, take_own,
+    Team, TeamError, find_team, invalid, is_same_name, merge_rules, merges, of_user, only_captain,
+    take_own,
 };
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{self, User};
@@ -156,11 +157,14 @@ pub fn received(
 fn check_waiting(
     connection: &mut DatabaseConnection,
     team: &Team,
-    field: &'static str,
+    (kind, field): (InvitationKind, &'static str),
     invited: &str,
 ) -> Result<(), TeamError> {
     let waiting = sent(connection, team.id)?;
-    if waiting.iter().any(|one| one.invited == invited) {
+    if waiting
+        .iter()
+        .any(|one| one.kind == kind && one.invited == invited)
+    {
         return invalid(
             field,
             format!("{invited} was asked already and has not answered yet"),
@@ -187,7 +191,7 @@ pub fn invite(
 ) -> Result<String, TeamError> {
     let ((challenge, phases), user, team) = take_own(connection, principal, slug)?;
     only_captain(&team, &user)?;
-    merges::check_unlocked(challenge.teams_locked_at, &phases, now)?;
+    merge_rules::check_unlocked(challenge.teams_locked_at, &phases, now)?;
     let invited = match users::find(connection, username.trim()) {
         Ok(invited) => invited,
         Err(users::AccountError::Database(error)) => return Err(error.into()),
@@ -207,7 +211,12 @@ pub fn invite(
             "the organizer has not invited this person to the challenge",
         );
     }
-    check_waiting(connection, &team, "username", &invited.username)?;
+    check_waiting(
+        connection,
+        &team,
+        (InvitationKind::Member, "username"),
+        &invited.username,
+    )?;
     match of_user(connection, challenge.id, invited.id)? {
         Some(theirs) if theirs.members.len() > 1 => {
             return invalid(
@@ -221,9 +230,9 @@ pub fn invite(
         Some(theirs) => merges::check_now(connection, now, &challenge, &phases, &team, &theirs)?,
         None => {
             if team.disqualified.is_some() {
-                return Err(merges::MergeRefusal::Disqualified { team: team.name }.into());
+                return Err(merge_rules::MergeRefusal::Disqualified { team: team.name }.into());
             }
-            merges::check_size(team.members.len() + 1, challenge.max_team_size)?;
+            merge_rules::check_size(team.members.len() + 1, challenge.max_team_size)?;
         }
     }
     diesel::insert_into(team_invitations::table)
@@ -251,6 +260,7 @@ pub fn ask_to_merge(
 ) -> Result<String, TeamError> {
     let ((challenge, phases), user, team) = take_own(connection, principal, slug)?;
     only_captain(&team, &user)?;
+    merge_rules::check_unlocked(challenge.teams_locked_at, &phases, now)?;
     let all: Vec<(i64, String)> = teams::table
         .filter(teams::challenge_id.eq(challenge.id))
         .filter(teams::merged_into.is_null())
@@ -266,7 +276,12 @@ pub fn ask_to_merge(
     let Some(other) = other else {
         return invalid("team", "there is no team of this name in this challenge");
     };
-    check_waiting(connection, &team, "team", &other.name)?;
+    check_waiting(
+        connection,
+        &team,
+        (InvitationKind::Merge, "team"),
+        &other.name,
+    )?;
     merges::check_now(connection, now, &challenge, &phases, &team, &other)?;
     diesel::insert_into(team_invitations::table)
         .values((

@@ -1,28 +1,31 @@
 //! Teams: a name, members, a captain, and what they do together.
 //!
-//! [`invitations`] is how people and teams come together, [`merges`] by which rules; here is what a team
-//! is, and renaming, handing over, leaving and being disqualified. Whatever changes who is in which team is
+//! Here is what a team is and how its row is taken. [`invitations`] is how people and teams come together,
+//! [`merges`] makes one team of two, as far as [`merge_rules`] allow. Whatever changes who is in which team is
 //! one write transaction that takes the challenge's row first and then the teams' in the order of their ids.
 //!
 //! May touch: this room's `challenge`, `membership`, `limits`, `submissions`, `leaderboard`; `platform`.
 //! Start reading at [`Team`].
 
+mod disqualifying;
 pub mod invitations;
+mod leaving;
+pub mod merge_rules;
 pub mod merges;
+mod names;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
-use self::merges::MergeRefusal;
-use super::challenge::{
-    Challenge, ChallengeError, Phase, WithPhases, current_phase, find, find_managed,
-};
-use super::entries;
-use super::limits;
-use super::membership::{self, found_team, lock_challenge};
+pub use self::disqualifying::{REASON_LIMIT, disqualification, set_disqualified};
+pub use self::leaving::{hand_over, leave};
+use self::merge_rules::MergeRefusal;
+pub use self::names::{NAME_LIMIT, rename};
+pub(super) use self::names::{is_same_name, lower, names as names_like};
+use super::challenge::{ChallengeError, WithPhases, find};
+use super::membership::{self, lock_challenge};
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::User;
-use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
 use crate::platform::schema::{members, submissions, teams, users};
 
@@ -235,20 +238,6 @@ pub fn of_user(
     }
 }
 
-/// Why a team may not submit: it was disqualified, for this reason.
-pub fn disqualification(
-    connection: &mut DatabaseConnection,
-    team_id: i64,
-) -> Result<Option<String>, DatabaseError> {
-    let reason: Option<Option<String>> = teams::table
-        .find(team_id)
-        .filter(teams::disqualified_at.is_not_null())
-        .select(teams::disqualified_reason)
-        .first(connection)
-        .optional()?;
-    Ok(reason.map(Option::unwrap_or_default))
-}
-
 // Locks -----------------------------------------------------------------------------------------------------
 
 /// Takes teams' rows in the order of their ids.
@@ -328,251 +317,6 @@ fn only_captain(team: &Team, user: &User) -> Result<(), TeamError> {
     }
 }
 
-// Names -----------------------------------------------------------------------------------------------------
-
-/// Characters of a team's name.
-pub const NAME_LIMIT: usize = 40;
-
-/// Whether two names would be taken for one another: they differ by case alone.
-pub(super) fn is_same_name(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
-}
-
-/// A name as a team may have it: single spaces, nothing that cannot be seen.
-///
-/// # Errors
-/// What is wrong with it, and what to do.
-pub fn tidy_name(name: &str) -> Result<String, String> {
-    let tidy = name.split_whitespace().collect::<Vec<_>>().join(" ");
-    let length = tidy.chars().count();
-    if !(2..=NAME_LIMIT).contains(&length) {
-        return Err(format!("use 2 to {NAME_LIMIT} characters"));
-    }
-    if !tidy.starts_with(char::is_alphanumeric) {
-        return Err("begin with a letter or a digit".into());
-    }
-    let allowed =
-        |character: char| character.is_alphanumeric() || " -_.,!?&'+/()#".contains(character);
-    match tidy.chars().find(|character| !allowed(*character)) {
-        Some(other) => Err(format!(
-            "`{}` cannot be in a name; use letters, digits, spaces and - _ . , ! ? & ' + / ( ) #",
-            other.escape_debug()
-        )),
-        None => Ok(tidy),
-    }
-}
-
-diesel::define_sql_function! {
-    /// A text in lower case; both databases know ASCII letters at least.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
-
-/// Names of a challenge's teams that begin like this one, which is ASCII: a user's name.
-pub(super) fn names(
-    connection: &mut DatabaseConnection,
-    challenge_id: i64,
-    beginning: &str,
-) -> Result<Vec<String>, DatabaseError> {
-    let pattern = format!("{}%", beginning.to_ascii_lowercase());
-    Ok(teams::table
-        .filter(teams::challenge_id.eq(challenge_id))
-        .filter(lower(teams::name).like(pattern))
-        .select(teams::name)
-        .load(connection)?)
-}
-
-/// Gives the caller's team another name. Call it in a write transaction.
-pub fn rename(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    principal: &Principal,
-    slug: &str,
-    name: &str,
-) -> Result<String, TeamError> {
-    let ((challenge, phases), user, team) = take_own(connection, principal, slug)?;
-    only_captain(&team, &user)?;
-    if phases.last().is_some_and(|last| last.is_over(now)) {
-        return Err(TeamError::Over);
-    }
-    let name = match tidy_name(name) {
-        Ok(name) => name,
-        Err(problem) => return invalid("name", problem),
-    };
-    let others: Vec<String> = teams::table
-        .filter(teams::challenge_id.eq(challenge.id))
-        .filter(teams::id.ne(team.id))
-        .select(teams::name)
-        .load(connection)?;
-    if others.iter().any(|other| is_same_name(other, &name)) {
-        return invalid("name", "another team has this name; choose another");
-    }
-    // Nobody passes for somebody else.
-    let somebody: Option<i64> = users::table
-        .filter(users::username_key.eq(name.to_lowercase()))
-        .select(users::id)
-        .first(connection)
-        .optional()?;
-    let is_member = |id: i64| team.members.iter().any(|member| member.user_id == id);
-    if somebody.is_some_and(|id| !is_member(id)) {
-        return invalid(
-            "name",
-            "this is the user name of somebody who is not in your team; choose another",
-        );
-    }
-    diesel::update(teams::table.find(team.id))
-        .set(teams::name.eq(&name))
-        .execute(connection)?;
-    Ok(name)
-}
-
-// Captains and leaving --------------------------------------------------------------------------------------
-
-/// Makes another member the captain. Call it in a write transaction.
-pub fn hand_over(
-    connection: &mut DatabaseConnection,
-    principal: &Principal,
-    slug: &str,
-    username: &str,
-) -> Result<String, TeamError> {
-    let (_, user, team) = take_own(connection, principal, slug)?;
-    only_captain(&team, &user)?;
-    let named = |member: &&Member| member.username.eq_ignore_ascii_case(username.trim());
-    let Some(next) = team.members.iter().find(named) else {
-        return invalid("captain", "choose a member of your team");
-    };
-    diesel::update(teams::table.find(team.id))
-        .set(teams::captain_id.eq(next.user_id))
-        .execute(connection)?;
-    // Notifications: the new captain.
-    Ok(next.username.clone())
-}
-
-/// Leaves the team for a new one of one's own. What was sent stays with the team. Returns the new team's
-/// name. Call it in a write transaction.
-pub fn leave(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    principal: &Principal,
-    slug: &str,
-) -> Result<String, TeamError> {
-    let ((challenge, phases), user, team) = take_own(connection, principal, slug)?;
-    if team.members.len() < 2 {
-        return Err(TeamError::LastMember);
-    }
-    merges::check_unlocked(challenge.teams_locked_at, &phases, now)?;
-    if team.disqualified.is_some() {
-        return Err(MergeRefusal::Disqualified { team: team.name }.into());
-    }
-    if let Some(phase) = current_phase(&phases, now)
-        && sent_today(connection, now, &challenge, phase, user.id)?
-    {
-        return Err(TeamError::SentToday {
-            from: limits::next_day(now, challenge.time_zone),
-        });
-    }
-    let captain = team
-        .captain()
-        .filter(|captain| captain.user_id != user.id)
-        .or_else(|| team.members.iter().find(|member| member.user_id != user.id));
-    diesel::update(teams::table.find(team.id))
-        .set(teams::captain_id.eq(captain.map(|captain| captain.user_id)))
-        .execute(connection)?;
-    let own = found_team(connection, now, challenge.id, &user)?;
-    diesel::update(members::table.find((challenge.id, user.id)))
-        .set(members::team_id.eq(own))
-        .execute(connection)?;
-    // Notifications: those who stay.
-    Ok(membership::team_name(connection, own)?)
-}
-
-/// Whether a person sent something today that takes a place of their team's limits.
-fn sent_today(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    challenge: &Challenge,
-    phase: &Phase,
-    user_id: i64,
-) -> Result<bool, DatabaseError> {
-    let today = limits::day_of(now, challenge.time_zone).naive_utc();
-    let sent: i64 = submissions::table
-        .filter(submissions::phase_id.eq(phase.id))
-        .filter(submissions::user_id.eq(user_id))
-        .filter(submissions::counts)
-        .filter(submissions::received_at.ge(today))
-        .count()
-        .get_result(connection)?;
-    Ok(sent > 0)
-}
-
-// Disqualifying ---------------------------------------------------------------------------------------------
-
-/// Makes the entries of a team anew in every phase. With the team's row taken.
-fn recompute_entries(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    phases: &[Phase],
-    team_id: i64,
-) -> Result<(), DatabaseError> {
-    for phase in phases {
-        entries::recompute_entry(connection, now, phase.id, team_id)?;
-    }
-    Ok(())
-}
-
-/// Characters of the reason that a disqualified team reads.
-pub const REASON_LIMIT: usize = 500;
-
-/// Takes a team off the boards, or with no reason lets it back on them. Its submissions stay as they are.
-/// Returns the team's name. Call it in a write transaction.
-pub fn set_disqualified(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    principal: &Principal,
-    slug: &str,
-    team_id: i64,
-    reason: Option<&str>,
-) -> Result<String, TeamError> {
-    let challenge = find_managed(connection, principal, slug)?;
-    let reason = reason.map(str::trim);
-    if reason.is_some_and(str::is_empty) {
-        return invalid("reason", "say why: the team's members read it");
-    }
-    if reason.is_some_and(|reason| reason.chars().count() > REASON_LIMIT) {
-        return invalid("reason", format!("write at most {REASON_LIMIT} characters"));
-    }
-    let (_, phases) = find(connection, principal, slug)?;
-    lock(connection, &[team_id])?;
-    let changed = diesel::update(
-        teams::table
-            .find(team_id)
-            .filter(teams::challenge_id.eq(challenge.id))
-            .filter(teams::merged_into.is_null()),
-    )
-    .set((
-        teams::disqualified_at.eq(reason.map(|_| now.naive_utc())),
-        teams::disqualified_reason.eq(reason),
-    ))
-    .execute(connection)?;
-    if changed == 0 {
-        return Err(TeamError::NoSuchTeam(team_id));
-    }
-    recompute_entries(connection, now, &phases, team_id)?;
-    let name = membership::team_name(connection, team_id)?;
-    let act = Act {
-        actor_id: principal.user().map(|user| user.id),
-        action: match reason {
-            Some(_) => "team.disqualify",
-            None => "team.reinstate",
-        },
-        subject: &format!("team:{name}"),
-        challenge_id: Some(challenge.id),
-        detail: reason.unwrap_or_default(),
-    };
-    audit::record(connection, now, &act)?;
-    // Notifications: the team's members.
-    Ok(name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -601,23 +345,5 @@ mod tests {
         assert!(team.is_captain(2));
         team.members.clear();
         assert_eq!(team.captain(), None);
-    }
-
-    #[test]
-    fn a_name_is_seen_as_it_is() {
-        assert_eq!(tidy_name("  Late \t Apex ").unwrap(), "Late Apex");
-        assert_eq!(tidy_name("Équipe 7").unwrap(), "Équipe 7");
-        for (wrong, says) in [
-            ("x", "2 to 40"),
-            (&"long".repeat(11), "2 to 40"),
-            ("-cmd", "begin with"),
-            ("us [merged 3]", "`[`"),
-            ("late\u{202e}apex", "\\u{202e}"),
-            ("late\u{200b}apex", "\\u{200b}"),
-        ] {
-            let problem = tidy_name(wrong).unwrap_err();
-            assert!(problem.contains(says), "{wrong}: {problem}");
-        }
-        assert!(is_same_name("Late APEX", "late apex"));
     }
 }

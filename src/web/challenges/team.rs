@@ -13,7 +13,7 @@ use crate::challenges::challenge;
 use crate::challenges::limits::{Limits, Used};
 use crate::challenges::submissions;
 use crate::challenges::teams::invitations::{self, Answer, Invitation, InvitationKind};
-use crate::challenges::teams::{self, NAME_LIMIT, Team, TeamError, merges};
+use crate::challenges::teams::{self, NAME_LIMIT, Team, TeamError, merge_rules};
 use crate::http::fault::Fault;
 use crate::http::guard::user;
 use crate::http::state::State;
@@ -130,7 +130,7 @@ async fn show(
                     })
                 }
             };
-            let locked_from = merges::locked_from(challenge.teams_locked_at, &phases);
+            let locked_from = merge_rules::locked_from(challenge.teams_locked_at, &phases);
             Ok::<_, Fault>(TeamPage {
                 page,
                 challenge: Head::new(&challenge, phase, &asker, now),
