@@ -121,7 +121,7 @@ impl FromStr for Cursor {
                 team_id: parts.next()?.parse().ok()?,
                 tie: parts.next().unwrap_or_default().to_owned(),
             };
-            let is_tie = cursor.tie.len() % 16 == 0
+            let is_tie = cursor.tie.len().is_multiple_of(16)
                 && cursor.tie.bytes().all(|digit| digit.is_ascii_hexdigit());
             let whole = parts.next().is_none() && cursor.key.is_finite() && is_tie;
             (whole && cursor.position >= 0 && cursor.rank >= 0).then_some(cursor)

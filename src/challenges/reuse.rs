@@ -303,7 +303,7 @@ pub struct Reused {
 
 /// What an import was given.
 enum Opened {
-    Paddock(Bundle),
+    Paddock(Box<Bundle>),
     Codabench(Box<codabench::Imported>),
 }
 
@@ -331,7 +331,9 @@ pub async fn import(
         let unpacked = folder.join("bundle");
         let entries = intake::unpack(&zip, &unpacked, &bundle::limits())?;
         if bundle::is_bundle(&entries) {
-            Ok(Opened::Paddock(bundle::read(&unpacked, &entries)?))
+            Ok(Opened::Paddock(Box::new(bundle::read(
+                &unpacked, &entries,
+            )?)))
         } else if codabench::is_bundle(&entries) {
             let options = codabench::Options { slug, now, seed };
             let imported = codabench::import(&unpacked, &entries, &folder.join("made"), &options)?;

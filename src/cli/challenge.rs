@@ -275,8 +275,11 @@ async fn correct(state: &State, arguments: CorrectArguments) -> anyhow::Result<(
     }
     let id = corrections::start(&state.dispatch, &principal, &slug, change).await?;
     output::line(format!("Correction {id} of {slug} is under way"))?;
+    if arguments.no_wait {
+        return Ok(());
+    }
     let mut told = None;
-    while !arguments.no_wait {
+    loop {
         let (who, asked) = (principal.clone(), slug.clone());
         let found = state
             .database
@@ -295,7 +298,6 @@ async fn correct(state: &State, arguments: CorrectArguments) -> anyhow::Result<(
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    Ok(())
 }
 
 async fn list(state: &State) -> anyhow::Result<()> {

@@ -365,7 +365,17 @@ impl TestApp {
         owner: &Account,
         change: impl FnOnce(&mut ChallengeDraft),
     ) -> String {
-        let slug = self.post_draft(owner, change).await;
+        self.post_challenge_of(owner, SAMPLE_SOLUTION, change).await
+    }
+
+    /// The same of other rows: their truth and their split.
+    pub async fn post_challenge_of(
+        &self,
+        owner: &Account,
+        solution: &str,
+        change: impl FnOnce(&mut ChallengeDraft),
+    ) -> String {
+        let slug = self.post_draft_of(owner, solution, change).await;
         let (principal, now, address) = (owner.principal(), self.clock.now(), slug.clone());
         self.state
             .database
@@ -383,11 +393,21 @@ impl TestApp {
         owner: &Account,
         change: impl FnOnce(&mut ChallengeDraft),
     ) -> String {
+        self.post_draft_of(owner, SAMPLE_SOLUTION, change).await
+    }
+
+    async fn post_draft_of(
+        &self,
+        owner: &Account,
+        solution: &str,
+        change: impl FnOnce(&mut ChallengeDraft),
+    ) -> String {
+        let text = solution;
         let mut draft = sample_draft(self.clock.now());
         change(&mut draft);
         let folder = tempfile::tempdir().unwrap();
         let solution = folder.path().join("solution.csv");
-        std::fs::write(&solution, SAMPLE_SOLUTION).unwrap();
+        std::fs::write(&solution, text).unwrap();
         let slug = draft.slug.clone();
         let files = ChallengeFiles {
             solutions: vec![solution; draft.phases.len()],

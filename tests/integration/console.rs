@@ -311,7 +311,11 @@ on_both_databases!(
 
         // The clock brings the final phase, and with it what the team had sent.
         app.advance(TimeDelta::days(9) + TimeDelta::minutes(1));
-        assert!(upkeep(&app.state.database, &app.clock).await.unwrap());
+        assert!(
+            upkeep(&app.state.database, &app.clock, &app.state.receipt_key)
+                .await
+                .unwrap()
+        );
         app.score_all().await;
         let life = browser.page("/console/challenges/two-phases/life").await;
         assert!(life.contains("This challenge is: final phase."));

@@ -468,14 +468,34 @@ on_both_databases!(
     }
 );
 
+/// Truth = id for forty rows, every other one public: enough of them to say how sure a score is.
+fn forty_rows() -> String {
+    (1..=40).fold("id,target,split\n".to_owned(), |csv, id| {
+        let split = if id % 2 == 1 { "public" } else { "private" };
+        format!("{csv}{id},{id},{split}\n")
+    })
+}
+
+/// Predictions for those that are wrong by about this much in each row, to either side.
+fn wrong_by(error: f64) -> String {
+    (1..=40).fold("id,prediction\n".to_owned(), |csv, id| {
+        let side = if id % 4 < 2 { 1.0 } else { -1.0 };
+        let size = error * (1.0 + f64::from(id % 5) / 10.0);
+        format!("{csv}{id},{}\n", f64::from(id) + side * size)
+    })
+}
+
 on_both_databases!(tiers_and_certainties_stand_on_the_board, |app| async move {
-    let (_, expert, slug) = contest(&app, |_| ()).await;
+    let organizer = app.account(Role::Organizer).await;
+    let expert = app.account(Role::Expert).await;
     let rival = app.account(Role::Expert).await;
+    let slug = app
+        .post_challenge_of(&organizer, &forty_rows(), |_| ())
+        .await;
+    app.join(&expert, &slug).await;
     app.join(&rival, &slug).await;
-    app.submit(&expert, &slug, &with_errors([1.0, -1.0, 1.2, -0.8, 1.0]))
-        .await;
-    app.submit(&rival, &slug, &with_errors([9.0, -8.0, 9.5, -9.0, 8.0]))
-        .await;
+    app.submit(&expert, &slug, &wrong_by(1.0)).await;
+    app.submit(&rival, &slug, &wrong_by(9.0)).await;
     app.score_all().await;
     upkeep::upkeep(&app.state.database, &app.clock, &app.state.receipt_key)
         .await

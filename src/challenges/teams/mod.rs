@@ -20,7 +20,7 @@ use diesel::prelude::*;
 pub use self::disqualifying::{REASON_LIMIT, disqualification, set_disqualified};
 pub use self::leaving::{hand_over, leave};
 use self::merge_rules::MergeRefusal;
-pub use self::names::{NAME_LIMIT, rename};
+pub use self::names::{NAME_LIMIT, rename, tidy_name};
 pub(super) use self::names::{is_same_name, lower, names as names_like};
 use super::challenge::{ChallengeError, WithPhases, find};
 use super::membership::{self, lock_challenge};

@@ -532,10 +532,7 @@ impl<'a> Anonymization<'a> {
         let mut report = self.report();
         let drops = self.policy.small_classes == SmallClasses::Drop;
         let laps = self.published_laps();
-        let mut reordering = match laps {
-            Some(_) => Some(Reordering::new(&self.published)),
-            None => None,
-        };
+        let mut reordering = laps.map(|_| Reordering::new(&self.published));
         let mut first_row = 0;
         for batch in self.table.batches()? {
             let batch = batch?;
