@@ -546,8 +546,13 @@ fn open_addresses() -> Vec<String> {
         of_challenge && rule.method == "GET" && to_all
     };
     let example = |rule: &Rule| {
-        rule.pattern
+        let query = match rule.pattern.ends_with("/compare") {
+            true => "?one=1&other=2",
+            false => "",
+        };
+        format!("{}{query}", rule.pattern)
             .replace("{slug}", "sample")
+            .replace("{format}", "csv")
             .replace("{kind}", "predictions")
             .replace("{key}", "guessed")
             .replace("{id}", "1")
