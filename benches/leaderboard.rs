@@ -80,7 +80,7 @@ fn are_alike(entries: &[Entry], ranked: &[Ranked]) -> bool {
     });
     ours.eq(ranked.iter().map(|row| {
         (
-            row.rank,
+            Some(row.rank),
             row.team_id,
             row.team.as_str(),
             row.public_score,

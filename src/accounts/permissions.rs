@@ -261,6 +261,8 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/console/challenges/{slug}/talent-board", ORGANIZERS, Organize),
     rule("GET",  "/console/challenges/{slug}/rescoring", ORGANIZERS, Organize),
     rule("POST", "/console/challenges/{slug}/rescore", ORGANIZERS, Organize),
+    rule("GET",  "/console/challenges/{slug}/corrections", ORGANIZERS, Organize),
+    rule("POST", "/console/challenges/{slug}/corrections", ORGANIZERS, Organize),
     rule("POST", "/console/challenges/{slug}/corrections/{id}/cancel", ORGANIZERS, Organize),
     rule("POST", "/console/submissions/{id}/cancel", ORGANIZERS, Organize),
     rule("POST", "/console/submissions/{id}/rescore", ORGANIZERS, Organize),

@@ -107,7 +107,16 @@ pub fn post(
         return Err(AnnouncementError::TooOften(oldest + day));
     }
     let author_id = principal.user().map(|user| user.id);
-    let id = insert(connection, now, &challenge, author_id, &title, &body)?;
+    let written = Written {
+        challenge_id: challenge.id,
+        slug,
+        challenge: &challenge.title,
+        kind: NotificationKind::Announcement,
+        author_id,
+        title: &title,
+        body: &body,
+    };
+    let id = insert(connection, now, &written)?;
     let act = Act {
         actor_id: author_id,
         action: "challenge.announce",
@@ -119,41 +128,49 @@ pub fn post(
     Ok(id)
 }
 
-fn insert(
+/// An announcement that is to be posted, with what its letters say around it.
+pub(super) struct Written<'a> {
+    pub(super) challenge_id: i64,
+    pub(super) slug: &'a str,
+    /// The challenge's name.
+    pub(super) challenge: &'a str,
+    /// What its letters are chosen by.
+    pub(super) kind: NotificationKind,
+    /// None: the platform itself.
+    pub(super) author_id: Option<i64>,
+    pub(super) title: &'a str,
+    pub(super) body: &'a str,
+}
+
+/// Posts an announcement and tells the challenge's members of it.
+pub(super) fn insert(
     connection: &mut DatabaseConnection,
     now: DateTime<Utc>,
-    challenge: &Challenge,
-    author_id: Option<i64>,
-    title: &str,
-    body: &str,
+    written: &Written<'_>,
 ) -> Result<i64, DatabaseError> {
     let id = diesel::insert_into(announcements::table)
         .values((
-            announcements::challenge_id.eq(challenge.id),
-            announcements::author_id.eq(author_id),
-            announcements::title.eq(title),
-            announcements::body.eq(body),
+            announcements::challenge_id.eq(written.challenge_id),
+            announcements::author_id.eq(written.author_id),
+            announcements::title.eq(written.title),
+            announcements::body.eq(written.body),
             announcements::at.eq(now.naive_utc()),
         ))
         .returning(announcements::id)
         .get_result(connection)?;
     let notification = Notification {
-        kind: NotificationKind::Announcement,
-        challenge_id: Some(challenge.id),
-        caused_by: author_id,
-        title: &format!("{}: {title}", challenge.title),
-        body,
+        kind: written.kind,
+        challenge_id: Some(written.challenge_id),
+        caused_by: written.author_id,
+        title: &format!("{}: {}", written.challenge, written.title),
+        body: written.body,
         href: &format!(
             "/challenges/{}/announcements#announcement-{id}",
-            challenge.slug
+            written.slug
         ),
     };
-    tell(
-        connection,
-        now,
-        Recipients::MembersOf(challenge.id),
-        &notification,
-    )?;
+    let members = Recipients::MembersOf(written.challenge_id);
+    tell(connection, now, members, &notification)?;
     Ok(id)
 }
 

@@ -512,3 +512,45 @@ on_both_databases!(
         assert!(!told.to_string().contains("split"), "{told}");
     }
 );
+
+on_both_databases!(
+    an_organizer_corrects_from_the_console_and_members_are_told,
+    |app| async move {
+        let contest = contest(&app).await;
+        let console = app.browser_of(&contest.organizer).await;
+        let path = "/console/challenges/sample/corrections";
+        let form = |metric: &'static str| {
+            multipart::Form::new()
+                .text("phase", "Final")
+                .text("reason", "The order is what was asked for.")
+                .text("metric", metric)
+        };
+        let refused = console.post_files(path, form("guesswork")).await;
+        assert_eq!(refused.status(), 422);
+        let page = refused.text().await.unwrap();
+        assert!(page.contains("id=\"error-metric\""), "{page}");
+        assert!(page.contains("value=\"guesswork\""), "{page}");
+
+        let begun = console.post_files(path, form("spearman")).await;
+        assert_eq!(begun.status(), 303);
+        let page = console.page(path).await;
+        assert!(page.contains("0 of 2 scored"), "{page}");
+        let board = app.visitor().page("/challenges/sample/leaderboard").await;
+        assert!(!board.contains("This phase was corrected"), "{board}");
+
+        app.score_all().await;
+        keep_up(&app).await;
+        let (metric, order) = contest.board(&app).await;
+        assert_eq!(metric, "spearman");
+        assert_eq!(order, [contest.far.1, contest.near.1]);
+        let member = app.browser_of(&contest.near.0).await;
+        let inbox = member.page("/inbox").await;
+        assert!(inbox.contains("Final was corrected"), "{inbox}");
+        let board = app.visitor().page("/challenges/sample/leaderboard").await;
+        assert!(board.contains("This phase was corrected"), "{board}");
+        assert!(
+            board.contains("The order is what was asked for."),
+            "{board}"
+        );
+    }
+);

@@ -847,3 +847,30 @@ on_both_databases!(a_team_is_made_on_its_page, |app| async move {
         "{page}"
     );
 });
+
+on_both_databases!(
+    people_are_told_of_invitations_and_requests,
+    |app| async move {
+        let (organizer, [ada, bob]) = challenge_with(&app, |_| ()).await;
+        invite(&app, &ada, &bob).await;
+        let inbox = app.browser_of(&bob).await.page("/inbox").await;
+        let title = format!("{} invites you into the team", ada.user.username);
+        assert!(inbox.contains(&title), "{inbox}");
+        // Who caused it knows already.
+        let own = app.browser_of(&ada).await.page("/inbox").await;
+        assert!(!own.contains(&title), "{own}");
+
+        let other = app.account(Role::Organizer).await;
+        app.post_challenge(&other, |draft| {
+            draft.slug = "by-request".into();
+            draft.joining = Joining::Approval;
+        })
+        .await;
+        let carla = app.account(Role::Expert).await;
+        app.join(&carla, "by-request").await;
+        let inbox = app.browser_of(&other).await.page("/inbox").await;
+        assert!(inbox.contains("somebody asks to join"), "{inbox}");
+        let inbox = app.browser_of(&organizer).await.page("/inbox").await;
+        assert!(!inbox.contains("somebody asks to join"), "{inbox}");
+    }
+);

@@ -14,15 +14,17 @@ use diesel::sql_types::{BigInt, Bool, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{MOST_TEAMS, PhaseTask, Summary, TeamChange, TeamPlace};
+use crate::challenges::announcements::{self, Written};
 use crate::challenges::dispatch::RunError;
 use crate::challenges::leaderboard::{self, Board};
 use crate::challenges::submissions::SubmissionState;
 use crate::challenges::{entries, reports};
+use crate::messages::notifications::NotificationKind;
 use crate::platform::audit::{self, Act};
 use crate::platform::column_types::{Json, json_text};
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError};
 use crate::platform::schema::{
-    announcements, challenges, correction_scores, corrections, phases, runs, submissions, teams,
+    challenges, correction_scores, corrections, phases, runs, submissions, teams,
 };
 use crate::scoring::judge::{Judgement, Outcome};
 use crate::scoring::kind::SubmissionKind;
@@ -440,12 +442,14 @@ impl Running {
         now: DateTime<Utc>,
         summary: &Summary,
     ) -> Result<(), DatabaseError> {
-        let (challenge_id, slug, phase, reason): (i64, String, String, String) = corrections::table
+        type Row = (i64, String, String, String, String);
+        let (challenge_id, slug, title, phase, reason): Row = corrections::table
             .inner_join(phases::table.inner_join(challenges::table))
             .filter(corrections::id.eq(self.id))
             .select((
                 challenges::id,
                 challenges::slug,
+                challenges::title,
                 phases::name,
                 corrections::reason,
             ))
@@ -455,13 +459,16 @@ impl Running {
             "{reason}\n\n{} [What changed for each team](/challenges/{slug}/corrections/{id})",
             summary.sentence()
         );
-        announce(
-            connection,
-            now,
+        let written = Written {
             challenge_id,
-            &format!("{phase} was corrected"),
-            &body,
-        )?;
+            slug: &slug,
+            challenge: &title,
+            kind: NotificationKind::ScoreChanged,
+            author_id: None,
+            title: &format!("{phase} was corrected"),
+            body: &body,
+        };
+        announcements::insert(connection, now, &written)?;
         let act = Act {
             actor_id: None,
             action: "phase.corrected",
@@ -471,25 +478,6 @@ impl Running {
         };
         audit::record(connection, now, &act)
     }
-}
-
-/// Tells everybody, in the platform's own name.
-fn announce(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    challenge_id: i64,
-    title: &str,
-    body: &str,
-) -> Result<(), DatabaseError> {
-    diesel::insert_into(announcements::table)
-        .values((
-            announcements::challenge_id.eq(challenge_id),
-            announcements::title.eq(title),
-            announcements::body.eq(body),
-            announcements::at.eq(now.naive_utc()),
-        ))
-        .execute(connection)?;
-    Ok(())
 }
 
 /// The places of all teams on the public board: three numbers for each.

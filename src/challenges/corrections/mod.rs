@@ -278,6 +278,46 @@ pub fn find(
         .ok_or(CorrectionError::NotFound(id))
 }
 
+/// That a phase's board is another one since a correction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// The correction.
+    pub id: i64,
+    /// When the board changed.
+    pub at: DateTime<Utc>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The newest correction of a phase that changed its board.
+pub fn newest_of(
+    connection: &mut DatabaseConnection,
+    phase: &Phase,
+) -> Result<Option<Notice>, DatabaseError> {
+    // Most phases are right the first time: nothing is asked for them.
+    if phase.revision == 1 {
+        return Ok(None);
+    }
+    let found: Option<(i64, Option<NaiveDateTime>, String)> = corrections::table
+        .filter(corrections::phase_id.eq(phase.id))
+        .filter(corrections::finished_at.is_not_null())
+        .order(corrections::id.desc())
+        .select((
+            corrections::id,
+            corrections::finished_at,
+            corrections::reason,
+        ))
+        .first(connection)
+        .optional()?;
+    Ok(found.and_then(|(id, at, reason)| {
+        Some(Notice {
+            id,
+            at: at?.and_utc(),
+            reason,
+        })
+    }))
+}
+
 fn select(
     connection: &mut DatabaseConnection,
     principal: &Principal,

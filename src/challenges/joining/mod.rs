@@ -17,9 +17,10 @@ use super::challenge::{Challenge, ChallengeError, find_managed, invalid};
 use super::membership::{self, lock_challenge};
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
+use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
-use crate::platform::schema::{join_requests, users};
+use crate::platform::schema::{challenges, join_requests, users};
 
 /// Characters of a request's message.
 pub const MESSAGE_LIMIT: usize = 1000;
@@ -114,8 +115,20 @@ pub(super) fn ask(
                     join_requests::asked_at.eq(now.naive_utc()),
                 ))
                 .execute(connection)?;
-            // Notifications: the organizer, that somebody asks to be let in.
-            Ok(())
+            let (slug, title): (String, String) = challenges::table
+                .find(challenge_id)
+                .select((challenges::slug, challenges::title))
+                .first(connection)?;
+            let notification = Notification {
+                kind: NotificationKind::JoinRequest,
+                challenge_id: Some(challenge_id),
+                caused_by: Some(user_id),
+                title: &format!("{title}: somebody asks to join"),
+                body: message,
+                href: &format!("/console/challenges/{slug}/participants"),
+            };
+            let organizer = Recipients::OrganizerOf(challenge_id);
+            Ok(tell(connection, now, organizer, &notification)?)
         }
         Some(RequestState::Declined) => Err(ChallengeError::Declined),
         Some(RequestState::Waiting | RequestState::Approved) => {
@@ -245,7 +258,19 @@ pub fn decide(
         if approve && membership::of(connection, challenge.id, id)?.is_none() {
             membership::let_in(connection, now, challenge.id, &user, rules_version)?;
         }
-        // Notifications: the one who asked, of what was decided.
+        let what = match approve {
+            true => "you are let in",
+            false => "your request to join was declined",
+        };
+        let notification = Notification {
+            kind: NotificationKind::JoinRequest,
+            challenge_id: Some(challenge.id),
+            caused_by: None,
+            title: &format!("{}: {what}", challenge.title),
+            body: what,
+            href: &format!("/challenges/{slug}"),
+        };
+        tell(connection, now, Recipients::User(user.id), &notification)?;
         decided.push(user.username);
     }
     if !decided.is_empty() {

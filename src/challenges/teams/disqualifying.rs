@@ -7,6 +7,7 @@ use super::{TeamError, invalid, lock};
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{Phase, find, find_managed};
 use crate::challenges::{entries, membership};
+use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
 use crate::platform::schema::teams;
@@ -88,6 +89,24 @@ pub fn set_disqualified(
         detail: reason.unwrap_or_default(),
     };
     audit::record(connection, now, &act)?;
-    // Notifications: the team's members.
+    let title = match reason {
+        Some(_) => format!(
+            "{}: your team {name} was taken off the boards",
+            challenge.title
+        ),
+        None => format!(
+            "{}: your team {name} is on the boards again",
+            challenge.title
+        ),
+    };
+    let notification = Notification {
+        kind: NotificationKind::Team,
+        challenge_id: Some(challenge.id),
+        caused_by: principal.user().map(|user| user.id),
+        title: &title,
+        body: reason.unwrap_or("Its submissions count as before."),
+        href: &format!("/challenges/{slug}/team"),
+    };
+    tell(connection, now, Recipients::Team(team_id), &notification)?;
     Ok(name)
 }

@@ -10,8 +10,9 @@ use super::{
 };
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{self, User};
-use crate::challenges::challenge;
+use crate::challenges::challenge::{self, Challenge};
 use crate::challenges::membership::lock_challenge;
+use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
 use crate::platform::schema::{team_invitations, teams, users as accounts};
 
@@ -245,7 +246,15 @@ pub fn invite(
             team_invitations::created_at.eq(now.naive_utc()),
         ))
         .execute(connection)?;
-    // Notifications: the invited person.
+    let title = format!("{} invites you into the team {}", user.username, team.name);
+    tell_of_team(
+        connection,
+        now,
+        &challenge,
+        &user,
+        Recipients::User(invited.id),
+        &title,
+    )?;
     Ok(invited.username)
 }
 
@@ -293,7 +302,11 @@ pub fn ask_to_merge(
             team_invitations::created_at.eq(now.naive_utc()),
         ))
         .execute(connection)?;
-    // Notifications: the other team's captain.
+    if let Some(captain) = other.captain() {
+        let title = format!("The team {} asks yours to become one with it", team.name);
+        let captain = Recipients::User(captain.user_id);
+        tell_of_team(connection, now, &challenge, &user, captain, &title)?;
+    }
     Ok(other.name)
 }
 
@@ -338,9 +351,42 @@ pub fn answer(
         }
         merges::unite(connection, now, &challenge, &phases, row.team_id, own.id)?;
     }
-    // Notifications: the captain who asked, of an answer.
     let asking = find_team(connection, row.team_id)?;
+    let did = match answer {
+        Answer::Accepted => Some("accepted"),
+        Answer::Declined => Some("declined"),
+        // They know: they took it back themselves.
+        Answer::Withdrawn => None,
+    };
+    if let (Some(did), Some(team)) = (did, &asking) {
+        let title = format!(
+            "{} {did} the invitation of your team {}",
+            user.username, team.name
+        );
+        let members = Recipients::Team(team.id);
+        tell_of_team(connection, now, &challenge, user, members, &title)?;
+    }
     Ok(asking.map(|team| team.name).unwrap_or_default())
+}
+
+/// Tells people of what happens between teams; it leads to the page where they answer.
+fn tell_of_team(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    challenge: &Challenge,
+    caused_by: &User,
+    recipients: Recipients,
+    title: &str,
+) -> Result<(), DatabaseError> {
+    let notification = Notification {
+        kind: NotificationKind::Team,
+        challenge_id: Some(challenge.id),
+        caused_by: Some(caused_by.id),
+        title: &format!("{}: {title}", challenge.title),
+        body: title,
+        href: &format!("/challenges/{}/team", challenge.slug),
+    };
+    tell(connection, now, recipients, &notification)
 }
 
 /// Whether an answer is this person's to give.

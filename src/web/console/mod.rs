@@ -124,6 +124,14 @@ pub fn configure(routes: &mut ServiceConfig) {
             web::post().to(runs::rescore),
         )
         .route(
+            "/console/challenges/{slug}/corrections",
+            get().to(correction::list),
+        )
+        .route(
+            "/console/challenges/{slug}/corrections",
+            web::post().to(correction::start),
+        )
+        .route(
             "/console/challenges/{slug}/corrections/{id}/cancel",
             web::post().to(correction::cancel),
         )

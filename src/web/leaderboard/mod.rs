@@ -16,6 +16,7 @@ use super::format;
 use super::page::{Page, get};
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self, Phase};
+use crate::challenges::corrections;
 use crate::challenges::disclosure::Disclosure;
 use crate::challenges::history;
 use crate::challenges::leaderboard::{self, Board, Cursor, Entry};
@@ -140,6 +141,7 @@ struct LeaderboardView {
     has_leads: bool,
     is_shaken: bool,
     disclosure: Disclosure,
+    correction: Option<corrections::Notice>,
     columns: usize,
     rows: Vec<Row>,
     /// The visitor's team where it stands on another page.
@@ -385,11 +387,20 @@ async fn leaderboard_page(
                 HashMap::new()
             };
             let moments = history::moments(connection, phase.id, MOMENTS)?;
-            let seen = (board, disclosure, page, own, public_ranks, moments);
+            let correction = corrections::newest_of(connection, phase)?;
+            let seen = (
+                board,
+                disclosure,
+                page,
+                own,
+                public_ranks,
+                moments,
+                correction,
+            );
             Ok::<_, Fault>((challenge, phase.clone(), choices, found, seen))
         })
         .await?;
-    let (board, disclosure, page, own, public_ranks, moments) = seen;
+    let (board, disclosure, page, own, public_ranks, moments, correction) = seen;
     let query_phase = query
         .phase
         .map(|number| format!("?phase={number}"))
@@ -483,6 +494,7 @@ async fn leaderboard_page(
         has_leads,
         is_shaken,
         disclosure,
+        correction,
         rows,
         own,
         slider: slider(&moments, None),
