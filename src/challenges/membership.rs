@@ -1,7 +1,7 @@
 //! Who takes part, and accepting the rules: a person alone is a team of one, made when they come in.
 //!
 //! Who may come in at once is [`entrance`]. Requests, invitation links and lists are
-//! [`joining`](super::joining)'s, what teams do afterwards [`teams`](super::teams)'.
+//! [`joining`]'s, what teams do afterwards [`teams`]'.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;

@@ -1,7 +1,7 @@
 //! Challenge bundles: one zip with everything that a challenge is made of, so that it can be kept, moved
 //! to another server, or begun again next season.
 //!
-//! [`challenge_file`] reads and writes `challenge.toml`, [`write()`] makes a zip and [`read`] takes one that was
+//! [`challenge_file`] reads and writes `challenge.toml`, [`write()`] makes a zip and [`read()`] takes one that was
 //! unpacked by the intake's rules. Pure but for the files given: no database, no HTTP. Start reading at
 //! [`Bundle`].
 

@@ -1,6 +1,6 @@
 //! Mending an organizer's mistake: a phase gets another solution, metric or scoring program.
 //!
-//! [`start`] checks it as posting does and has every submission scored by it beside the board, which stays as
+//! [`start()`] checks it as posting does and has every submission scored by it beside the board, which stays as
 //! it is; `finish` changes all at once when the last one is there; this file tells how far it is and, later,
 //! what changed. May touch: what `challenges` may. Start reading at [`Correction`].
 
