@@ -115,6 +115,12 @@ pub fn accept_rules(
             "confirm that you are eligible, as the challenge describes it",
         );
     }
+    if acceptance.message.trim().chars().count() > joining::MESSAGE_LIMIT {
+        return invalid(
+            "message",
+            format!("write at most {} characters", joining::MESSAGE_LIMIT),
+        );
+    }
     if challenge.stage == Stage::Archived {
         return invalid(
             "rules_version",

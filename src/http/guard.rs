@@ -22,7 +22,7 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use super::fault::Fault;
 use super::state::State;
 use crate::accounts::permissions::{
-    Principal, Refusal, Throttle, allowed_methods, check, rule_for,
+    Access, Principal, Refusal, Throttle, allowed_methods, check, rule_for,
 };
 use crate::accounts::sessions::USER;
 use crate::accounts::tokens::{self, WORKER_TOKEN_PREFIX};
@@ -132,8 +132,14 @@ async fn admit(request: &ServiceRequest) -> Result<(Principal, i64), Fault> {
     let state = request
         .app_data::<Data<State>>()
         .ok_or_else(|| Fault::internal("the server was assembled without its state"))?;
-    if let (Some(throttle), Some(address)) = (rule.throttle, request.peer_addr()) {
-        state.throttles.check(throttle, address.ip())?;
+    let throttled = || match (rule.throttle, request.peer_addr()) {
+        (Some(throttle), Some(address)) => state.throttles.check(throttle, address.ip()),
+        _ => Ok(()),
+    };
+    // Where anybody may call the door itself is what is tried; elsewhere those who may not call at all
+    // use nobody's share up.
+    if rule.access == Access::Anyone {
+        throttled()?;
     }
     let principal = identify(request, state).await?;
     // Browsers add cookies by themselves, and Basic credentials that they once were given.
@@ -147,6 +153,9 @@ async fn admit(request: &ServiceRequest) -> Result<(Principal, i64), Fault> {
         ));
     }
     check(rule, &principal)?;
+    if rule.access != Access::Anyone {
+        throttled()?;
+    }
     let unread = count_unread(request, &pattern, state, &principal).await?;
     Ok((principal, unread))
 }

@@ -120,7 +120,12 @@ pub struct SubmissionChange {
     patch, path = "/api/v1/submissions/{id}", operation_id = "describe_submission", tag = "submissions",
     params(("id" = i64, Path, description = "The submission")),
     request_body = SubmissionChange,
-    responses((status = 200, description = "Changed", body = SubmissionView)),
+    responses(
+        (status = 200, description = "Changed", body = SubmissionView),
+        (status = 400, description = "The body is no JSON."),
+        (status = 413, description = "The body is too long."),
+        (status = 415, description = "The body is not called JSON."),
+    ),
 )]
 pub async fn describe(
     house: House,

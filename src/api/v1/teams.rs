@@ -196,7 +196,7 @@ pub struct TeamChange {
 
 /// Renames your team, or hands it over
 ///
-/// The captain alone may. The name is unique in the challenge.
+/// The captain alone may. The name is unique in the challenge. What is left away stays as it is.
 #[utoipa::path(
     patch, path = "/api/v1/challenges/{slug}/team", operation_id = "change_team", tag = "teams",
     params(("slug" = String, Path, description = "The challenge's address")),
@@ -216,9 +216,6 @@ pub async fn change(
     change: Json<TeamChange>,
 ) -> Answered {
     let TeamChange { name, captain } = change.into_inner();
-    if name.is_none() && captain.is_none() {
-        return Err(Fault::invalid("name", "send a name, a captain, or both"));
-    }
     let slug = slug.into_inner();
     act(
         house,

@@ -89,7 +89,8 @@ pub fn request_of(
     Ok(found.map(RequestState::new))
 }
 
-/// Writes a request down, or what it says now where it waits already. With the challenge's row taken.
+/// Writes a request down, or what it says now where it waits already. With the challenge's row taken, and a
+/// message of at most [`MESSAGE_LIMIT`] characters.
 pub(super) fn ask(
     connection: &mut DatabaseConnection,
     now: DateTime<Utc>,
@@ -98,12 +99,6 @@ pub(super) fn ask(
     request: &Request<'_>,
 ) -> Result<(), ChallengeError> {
     let message = request.message.trim();
-    if message.chars().count() > MESSAGE_LIMIT {
-        return invalid(
-            "message",
-            format!("write at most {MESSAGE_LIMIT} characters"),
-        );
-    }
     match request_of(connection, challenge_id, user_id)? {
         None => {
             diesel::insert_into(join_requests::table)
