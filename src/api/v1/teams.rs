@@ -216,6 +216,9 @@ pub async fn change(
     change: Json<TeamChange>,
 ) -> Answered {
     let TeamChange { name, captain } = change.into_inner();
+    if name.is_none() && captain.is_none() {
+        return Err(Fault::invalid("name", "send a name, a captain, or both"));
+    }
     let slug = slug.into_inner();
     act(
         house,
