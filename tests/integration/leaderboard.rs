@@ -504,7 +504,7 @@ on_both_databases!(tiers_and_certainties_stand_on_the_board, |app| async move {
         .visitor()
         .page(&format!("/challenges/{slug}/leaderboard"))
         .await;
-    let leader = format!("Tier 1: cannot be told apart from {}", expert.user.username);
+    let leader = format!("Tier 1: led by {}", expert.user.username);
     assert!(page.contains(&leader), "{page}");
     assert!(page.contains("How sure are these ranks?"), "{page}");
     assert!(page.contains("with 95 % certainty between"), "{page}");

@@ -193,7 +193,7 @@ fn tier_text(tier: i32, leader: &str, is_continued: bool) -> String {
     if is_continued {
         format!("Tier {tier}, continued from the page before")
     } else {
-        format!("Tier {tier}: cannot be told apart from {leader}")
+        format!("Tier {tier}: led by {leader}")
     }
 }
 
