@@ -38,18 +38,15 @@ pub async fn refresh(database: &Database) -> Result<usize, DatabaseError> {
     let count = stale.len();
     for (phase_id, metric) in stale {
         let direction = readable(metric.parse::<ScoringRule>())?.direction();
-        database
-            .write(move |connection| {
-                // Before the look: what changes meanwhile makes it stale again.
-                diesel::update(phases::table.find(phase_id))
-                    .set(phases::standings_stale.eq(false))
-                    .execute(connection)?;
-                for board in [Board::Public, Board::Private] {
-                    refresh_board(connection, phase_id, board, direction)?;
-                }
-                Ok::<_, DatabaseError>(())
-            })
-            .await?;
+        // Before the look: what changes meanwhile makes it stale again. Alone, because whoever stores a score
+        // takes the phase's row after the entry's.
+        mark(database, phase_id, false).await?;
+        for board in [Board::Public, Board::Private] {
+            if let Err(error) = refresh_board(database, phase_id, board, direction).await {
+                mark(database, phase_id, true).await?;
+                return Err(error);
+            }
+        }
     }
     Ok(count)
 }
@@ -90,12 +87,62 @@ impl Descent {
     }
 }
 
-fn refresh_board(
-    connection: &mut DatabaseConnection,
+async fn mark(database: &Database, phase_id: i64, is_stale: bool) -> Result<(), DatabaseError> {
+    database
+        .write(move |connection| {
+            diesel::update(phases::table.find(phase_id))
+                .set(phases::standings_stale.eq(is_stale))
+                .execute(connection)?;
+            Ok(())
+        })
+        .await
+}
+
+/// What an entry's tier and lead shall be.
+type Change = (i64, i32, Option<f64>);
+
+async fn refresh_board(
+    database: &Database,
     phase_id: i64,
     board: Board,
     direction: Direction,
 ) -> Result<(), DatabaseError> {
+    let mut changes = database
+        .read(move |connection| changes(connection, phase_id, board, direction))
+        .await?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    // In the order in which corrections take entries.
+    changes.sort_unstable_by_key(|(team_id, ..)| *team_id);
+    database
+        .write(move |connection| {
+            for (team_id, tier, lead) in changes {
+                let entry = entries::table.find((phase_id, team_id));
+                match board {
+                    Board::Public => diesel::update(entry)
+                        .set((entries::public_tier.eq(tier), entries::public_lead.eq(lead)))
+                        .execute(connection)?,
+                    Board::Private => diesel::update(entry)
+                        .set((
+                            entries::private_tier.eq(tier),
+                            entries::private_lead.eq(lead),
+                        ))
+                        .execute(connection)?,
+                };
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn changes(
+    connection: &mut DatabaseConnection,
+    phase_id: i64,
+    board: Board,
+    direction: Direction,
+) -> Result<Vec<Change>, DatabaseError> {
+    let mut changes = Vec::new();
     let mut descent = Descent::new(direction);
     let mut offset = 0;
     loop {
@@ -151,24 +198,12 @@ fn refresh_board(
                 }
             };
             let (tier, lead) = descent.next(replicates);
-            if (row.tier, row.lead) == (Some(tier), lead) {
-                continue;
+            if (row.tier, row.lead) != (Some(tier), lead) {
+                changes.push((row.team_id, tier, lead));
             }
-            let entry = entries::table.find((phase_id, row.team_id));
-            match board {
-                Board::Public => diesel::update(entry)
-                    .set((entries::public_tier.eq(tier), entries::public_lead.eq(lead)))
-                    .execute(connection)?,
-                Board::Private => diesel::update(entry)
-                    .set((
-                        entries::private_tier.eq(tier),
-                        entries::private_lead.eq(lead),
-                    ))
-                    .execute(connection)?,
-            };
         }
         if count < AT_ONCE {
-            return Ok(());
+            return Ok(changes);
         }
         offset += AT_ONCE;
     }
