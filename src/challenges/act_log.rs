@@ -3,6 +3,9 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 
+use super::challenge::{Challenge, ChallengeError};
+use crate::accounts::permissions::Principal;
+use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
 use crate::platform::schema::{audit_log, users};
 
@@ -109,6 +112,25 @@ fn sentence(action: &str, subject: &str) -> String {
             format!("{words}: {subject}")
         }
     }
+}
+
+/// Writes an act on a challenge to the log. Call it in the act's own write transaction.
+pub(super) fn record(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    challenge: &Challenge,
+    action: &str,
+    detail: &str,
+) -> Result<(), ChallengeError> {
+    let act = Act {
+        actor_id: principal.user().map(|user| user.id),
+        action,
+        subject: &format!("challenge:{}", challenge.slug),
+        challenge_id: Some(challenge.id),
+        detail,
+    };
+    Ok(audit::record(connection, now, &act)?)
 }
 
 #[cfg(test)]

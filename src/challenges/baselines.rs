@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::challenge::{
-    Challenge, ChallengeError, Phase, Stage, current_phase, find, find_managed, invalid,
+    Challenge, ChallengeError, Phase, Stage, current_phase, find_managed, find_managed_with_phases,
+    invalid,
 };
 use super::entries::recompute_entry;
 use super::submissions::{SubmissionState, Upload};
@@ -105,10 +106,7 @@ fn place_of(
     principal: &Principal,
     place: &BaselinePlace,
 ) -> Result<(Challenge, Phase), ChallengeError> {
-    let (challenge, phases) = find(connection, principal, &place.slug)?;
-    if !principal.may_manage(challenge.owner_id) {
-        return Err(ChallengeError::NotYours);
-    }
+    let (challenge, phases) = find_managed_with_phases(connection, principal, &place.slug)?;
     if challenge.stage == Stage::Archived {
         return invalid("stage", "this challenge is archived; restore it first");
     }

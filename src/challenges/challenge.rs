@@ -634,18 +634,27 @@ pub fn find(
     with_phases(connection, slug, row)
 }
 
+/// The challenge of this address with its phases, if the caller may run it.
+pub fn find_managed_with_phases(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    slug: &str,
+) -> Result<WithPhases, ChallengeError> {
+    let found = find(connection, principal, slug)?;
+    if principal.may_manage(found.0.owner_id) {
+        Ok(found)
+    } else {
+        Err(ChallengeError::NotYours)
+    }
+}
+
 /// The challenge of this address, if the caller may run it.
 pub fn find_managed(
     connection: &mut DatabaseConnection,
     principal: &Principal,
     slug: &str,
 ) -> Result<Challenge, ChallengeError> {
-    let (challenge, _) = find(connection, principal, slug)?;
-    if principal.may_manage(challenge.owner_id) {
-        Ok(challenge)
-    } else {
-        Err(ChallengeError::NotYours)
-    }
+    Ok(find_managed_with_phases(connection, principal, slug)?.0)
 }
 
 /// Which challenges a list is of.

@@ -1,12 +1,11 @@
 //! A whole board as a file, page by page: CSV for spreadsheets, JSON for programs. Plain functions that make
 //! bytes of entries.
 
-use std::borrow::Cow;
-
 use serde::Serialize;
 
 use super::challenge::Phase;
 use super::leaderboard::Entry;
+use crate::platform::spreadsheet::harmless;
 
 /// Rows that are in memory at once.
 pub const ROWS_AT_ONCE: i64 = 500;
@@ -146,27 +145,15 @@ fn line(entry: &Entry, phase: &Phase) -> String {
     )
 }
 
-/// A text that no spreadsheet takes for a formula (CWE-1236): an apostrophe before what would begin one.
-fn harmless(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
-    }
-}
-
 /// A line of RFC 4180.
 fn record(cells: impl Iterator<Item = String>) -> String {
-    let cells: Vec<String> = cells
-        .map(|cell| {
-            if cell.contains([',', '"', '\n', '\r']) {
-                format!("\"{}\"", cell.replace('"', "\"\""))
-            } else {
-                cell
-            }
-        })
-        .collect();
-    cells.join(",") + "\r\n"
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
+    // Texts written to memory: nothing of this can fail.
+    let written = writer.write_record(cells.collect::<Vec<_>>());
+    debug_assert!(written.is_ok());
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -174,18 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_team_name_is_never_a_formula() {
-        for name in [
-            "=cmd|' /C calc'!A0",
-            "+1",
-            "-1+1",
-            "@SUM(A1)",
-            "\t=1",
-            "＝1",
-        ] {
-            assert_eq!(harmless(name), format!("'{name}"));
-        }
-        assert_eq!(harmless("Apex = Lab"), "Apex = Lab");
+    fn a_cell_is_quoted_where_it_must_be() {
         let cells = ["a\"b".to_owned(), "1,5".into(), "plain".into()];
         assert_eq!(record(cells.into_iter()), "\"a\"\"b\",\"1,5\",plain\r\n");
     }

@@ -8,14 +8,15 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use serde::Deserialize;
 
+use super::act_log::record;
 use super::challenge::{
-    Challenge, ChallengeError, Phase, PhaseState, Stage, find, find_managed, invalid,
+    Challenge, ChallengeError, Phase, PhaseState, Stage, find_managed, find_managed_with_phases,
+    invalid,
 };
 use super::reuse::missing_files;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::Role;
 use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
-use crate::platform::audit::{self, Act};
 use crate::platform::database::DatabaseConnection;
 use crate::platform::schema::{challenges, phases};
 
@@ -56,24 +57,6 @@ pub fn life(stage: Stage, phases: &[Phase], now: DateTime<Utc>) -> Life {
         Some(last) if phases.len() > 1 && is(last, PhaseState::Open) => Life::FinalPhase,
         _ => Life::Open,
     }
-}
-
-fn record(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    principal: &Principal,
-    challenge: &Challenge,
-    action: &str,
-    detail: &str,
-) -> Result<(), ChallengeError> {
-    let act = Act {
-        actor_id: principal.user().map(|user| user.id),
-        action,
-        subject: &format!("challenge:{}", challenge.slug),
-        challenge_id: Some(challenge.id),
-        detail,
-    };
-    Ok(audit::record(connection, now, &act)?)
 }
 
 fn set_stage(
@@ -158,8 +141,7 @@ pub fn publish(
     slug: &str,
     needs_review: bool,
 ) -> Result<(), ChallengeError> {
-    let (challenge, phases) = find(connection, principal, slug)?;
-    only_own(principal, &challenge)?;
+    let (challenge, phases) = find_managed_with_phases(connection, principal, slug)?;
     match challenge.stage {
         Stage::Published | Stage::Archived => return Ok(()),
         Stage::Draft | Stage::Review if challenge.is_template => {
@@ -209,8 +191,7 @@ pub fn archive(
     principal: &Principal,
     slug: &str,
 ) -> Result<(), ChallengeError> {
-    let (challenge, phases) = find(connection, principal, slug)?;
-    only_own(principal, &challenge)?;
+    let (challenge, phases) = find_managed_with_phases(connection, principal, slug)?;
     if life(challenge.stage, &phases, now) != Life::Closed {
         return invalid("stage", "close the challenge before you archive it");
     }
@@ -245,14 +226,6 @@ pub fn restore(
     )
 }
 
-fn only_own(principal: &Principal, challenge: &Challenge) -> Result<(), ChallengeError> {
-    if principal.may_manage(challenge.owner_id) {
-        Ok(())
-    } else {
-        Err(ChallengeError::NotYours)
-    }
-}
-
 /// The dates of a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -282,8 +255,7 @@ pub fn reschedule(
     slug: &str,
     change: &Reschedule,
 ) -> Result<(), ChallengeError> {
-    let (challenge, phases) = find(connection, principal, slug)?;
-    only_own(principal, &challenge)?;
+    let (challenge, phases) = find_managed_with_phases(connection, principal, slug)?;
     if challenge.stage == Stage::Archived {
         return invalid("stage", "this challenge is archived; restore it first");
     }

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::teams::{self, Team, lower};
 use crate::platform::database::{DatabaseConnection, DatabaseError, MultiBackend};
 use crate::platform::schema::{members, submissions, teams as rows, users};
+use crate::platform::spreadsheet::harmless;
 
 /// A team, and what it sent.
 #[derive(Debug, Clone)]
@@ -114,7 +115,7 @@ pub fn csv(
                 writer
                     .write_record([
                         team.id.to_string(),
-                        team.name.clone(),
+                        harmless(&team.name).into_owned(),
                         member.username.clone(),
                         team.is_captain(member.user_id).to_string(),
                         member.rules_version.to_string(),

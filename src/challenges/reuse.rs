@@ -14,7 +14,7 @@ use super::bundle::{
     self, Bundle, BundleError, Change, DatasetReference, FileRole, MissingFile, NotABundle,
     PhaseFiles,
 };
-use super::challenge::{self, Challenge, ChallengeError, Phase, find, invalid};
+use super::challenge::{self, Challenge, ChallengeError, Phase, find_managed_with_phases, invalid};
 use super::codabench::{self, CodabenchError, NotCarried};
 use super::draft::{ChallengeDraft, PhaseDraft};
 use super::posting::{self, Posting};
@@ -136,10 +136,7 @@ pub fn written(
     principal: &Principal,
     slug: &str,
 ) -> Result<Written, ChallengeError> {
-    let (challenge, phases) = find(connection, principal, slug)?;
-    if !principal.may_manage(challenge.owner_id) {
-        return Err(ChallengeError::NotYours);
-    }
+    let (challenge, phases) = find_managed_with_phases(connection, principal, slug)?;
     let release = match challenge.release_id {
         Some(id) => catalogue::find_release(connection, id)?,
         None => None,

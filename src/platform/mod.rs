@@ -2,7 +2,8 @@
 //!
 //! [`config`] is what an operator may set, [`database`] is SQLite or PostgreSQL behind one type,
 //! [`storage`] holds bytes by their hash, [`clock`] tells the time, [`audit`] remembers who did what,
-//! [`mail`] sends letters, [`observability`] logs and counts, [`key_file`] makes keys. Touches no other room. Start reading at [`database`].
+//! [`mail`] sends letters, [`observability`] logs and counts, [`key_file`] makes keys, [`spreadsheet`] keeps formulas out of CSV.
+//! Touches no other room. Start reading at [`database`].
 
 pub mod audit;
 pub mod clock;
@@ -14,4 +15,5 @@ pub mod mail;
 pub mod observability;
 pub mod schema;
 pub mod slug;
+pub mod spreadsheet;
 pub mod storage;

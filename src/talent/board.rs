@@ -211,10 +211,7 @@ fn best_models(
     principal: &Principal,
     slug: &str,
 ) -> Result<(Challenge, Phase, Vec<Model>), BoardError> {
-    let (challenge, phases) = challenge::find(connection, principal, slug)?;
-    if !principal.may_manage(challenge.owner_id) {
-        return Err(ChallengeError::NotYours.into());
-    }
+    let (challenge, phases) = challenge::find_managed_with_phases(connection, principal, slug)?;
     if !challenge.rates_drivers {
         return Err(BoardError::NotARating);
     }

@@ -13,12 +13,12 @@ pub use self::addresses::{
     InvitedAddress, address_count, addresses, invite, is_listed, remove_address,
 };
 pub use self::link::{find_by_key, is_key, new_key, set_key};
-use super::challenge::{Challenge, ChallengeError, find_managed, invalid};
+use super::act_log::record;
+use super::challenge::{ChallengeError, find_managed, invalid};
 use super::membership::{self, lock_challenge};
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::{Role, User};
 use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
-use crate::platform::audit::{self, Act};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
 use crate::platform::schema::{challenges, join_requests, users};
 
@@ -27,24 +27,6 @@ pub const MESSAGE_LIMIT: usize = 1000;
 
 /// Requests that are decided at once.
 const DECIDED_LIMIT: usize = 2000;
-
-fn record(
-    connection: &mut DatabaseConnection,
-    now: DateTime<Utc>,
-    principal: &Principal,
-    challenge: &Challenge,
-    action: &str,
-    detail: &str,
-) -> Result<(), ChallengeError> {
-    let act = Act {
-        actor_id: principal.user().map(|user| user.id),
-        action,
-        subject: &format!("challenge:{}", challenge.slug),
-        challenge_id: Some(challenge.id),
-        detail,
-    };
-    Ok(audit::record(connection, now, &act)?)
-}
 
 /// What a person says who asks to be let in.
 pub(super) struct Request<'a> {

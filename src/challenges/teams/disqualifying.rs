@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::{TeamError, invalid, lock};
 use crate::accounts::permissions::Principal;
-use crate::challenges::challenge::{Phase, find, find_managed};
+use crate::challenges::challenge::{Phase, find_managed_with_phases};
 use crate::challenges::{entries, membership};
 use crate::messages::notifications::{Notification, NotificationKind, Recipients, tell};
 use crate::platform::audit::{self, Act};
@@ -52,7 +52,7 @@ pub fn set_disqualified(
     team_id: i64,
     reason: Option<&str>,
 ) -> Result<String, TeamError> {
-    let challenge = find_managed(connection, principal, slug)?;
+    let (challenge, phases) = find_managed_with_phases(connection, principal, slug)?;
     let reason = reason.map(str::trim);
     if reason.is_some_and(str::is_empty) {
         return invalid("reason", "say why: the team's members read it");
@@ -60,7 +60,6 @@ pub fn set_disqualified(
     if reason.is_some_and(|reason| reason.chars().count() > REASON_LIMIT) {
         return invalid("reason", format!("write at most {REASON_LIMIT} characters"));
     }
-    let (_, phases) = find(connection, principal, slug)?;
     lock(connection, &[team_id])?;
     let changed = diesel::update(
         teams::table

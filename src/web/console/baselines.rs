@@ -63,12 +63,10 @@ async fn render(
     let (challenge, phases, found) = state
         .database
         .read(move |connection| {
-            let (challenge, phases) = challenges::find(connection, &principal, &slug)?;
-            if !principal.may_manage(challenge.owner_id) {
-                return Err(ChallengeError::NotYours);
-            }
+            let (challenge, phases) =
+                challenges::find_managed_with_phases(connection, &principal, &slug)?;
             let found = baselines::of_challenge(connection, challenge.id, LISTED)?;
-            Ok((challenge, phases, found))
+            Ok::<_, ChallengeError>((challenge, phases, found))
         })
         .await
         .map_err(Fault::from)?;

@@ -13,9 +13,7 @@ use super::runs::RescoringPart;
 use crate::accounts::permissions::Principal;
 use crate::challenges::attention::{self, Attention, DayCount};
 use crate::challenges::bundle::MissingFile;
-use crate::challenges::challenge::{
-    self as challenges, Challenge, ChallengeError, Phase, Stage, current_phase,
-};
+use crate::challenges::challenge::{self as challenges, Challenge, Phase, Stage, current_phase};
 use crate::challenges::leaderboard::{self, Board, Entry};
 use crate::challenges::life;
 use crate::challenges::reuse;
@@ -268,10 +266,8 @@ pub async fn show(
     let shown = state
         .database
         .read(move |connection| {
-            let (challenge, phases) = challenges::find(connection, &principal, &slug)?;
-            if !principal.may_manage(challenge.owner_id) {
-                return Err(ChallengeError::NotYours.into());
-            }
+            let (challenge, phases) =
+                challenges::find_managed_with_phases(connection, &principal, &slug)?;
             let phase = current_phase(&phases, now)
                 .ok_or_else(|| Fault::internal("a challenge without a phase"))?;
             let attention = attention::of_challenge(connection, challenge.id)?;

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::form::Form;
 use crate::accounts::permissions::Principal;
-use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError};
+use crate::challenges::challenge::{self as challenges, Challenge};
 use crate::challenges::corrections::{self, Change, Correction, CorrectionError, CorrectionState};
 use crate::http::fault::Fault;
 use crate::http::state::State;
@@ -71,10 +71,8 @@ async fn render(
     let (challenge, phases, found) = state
         .database
         .read(move |connection| {
-            let (challenge, phases) = challenges::find(connection, &principal, &slug)?;
-            if !principal.may_manage(challenge.owner_id) {
-                return Err(ChallengeError::NotYours.into());
-            }
+            let (challenge, phases) =
+                challenges::find_managed_with_phases(connection, &principal, &slug)?;
             let found = corrections::list(connection, &principal, &slug)?;
             Ok::<_, CorrectionError>((challenge, phases, found))
         })

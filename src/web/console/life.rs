@@ -286,17 +286,15 @@ async fn render(
     let (challenge, phases, concerned) = state
         .database
         .read(move |connection| {
-            let (challenge, phases) = challenges::find(connection, &principal, &slug)?;
-            if !principal.may_manage(challenge.owner_id) {
-                return Err(ChallengeError::NotYours);
-            }
+            let (challenge, phases) =
+                challenges::find_managed_with_phases(connection, &principal, &slug)?;
             let attention = attention::of_challenge(connection, challenge.id)?;
             let concerned = Concerned {
                 people: attention::members_of(connection, challenge.id)?,
                 teams: challenge.team_count,
                 waiting: attention.workload.waiting,
             };
-            Ok((challenge, phases, concerned))
+            Ok::<_, ChallengeError>((challenge, phases, concerned))
         })
         .await
         .map_err(Fault::from)?;

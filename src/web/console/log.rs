@@ -15,6 +15,7 @@ use crate::challenges::challenge::{self as challenges, Challenge, ChallengeError
 use crate::challenges::submissions::{self, ListedSubmissions};
 use crate::http::fault::Fault;
 use crate::http::state::State;
+use crate::platform::spreadsheet::harmless;
 use crate::web::page::Page;
 
 /// Acts on a page.
@@ -138,13 +139,7 @@ pub async fn submissions_csv(
     let slug = slug.into_inner();
     let (challenge, phases) = state
         .database
-        .read(move |connection| {
-            let found = challenges::find(connection, &principal, &slug)?;
-            match principal.may_manage(found.0.owner_id) {
-                true => Ok(found),
-                false => Err(ChallengeError::NotYours),
-            }
-        })
+        .read(move |connection| challenges::find_managed_with_phases(connection, &principal, &slug))
         .await
         .map_err(Fault::from)?;
     let head = [
@@ -255,23 +250,12 @@ where
         };
         let mut writer = csv::Writer::from_writer(Vec::new());
         for row in head.into_iter().chain(rows.into_iter().map(|(_, row)| row)) {
-            let cells = row.iter().map(|cell| harmless(cell));
+            let cells = row.iter().map(|cell| harmless(cell).into_owned());
             writer.write_record(cells).map_err(Fault::internal)?;
         }
         let bytes = writer.into_inner().map_err(Fault::internal)?;
         Ok(Some((Bytes::from(bytes), (state, page, after))))
     })
-}
-
-/// A cell that a spreadsheet does not take for a formula: what a team wrote is text there. Numbers below
-/// zero stay numbers.
-fn harmless(cell: &str) -> String {
-    let is_formula =
-        cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
-    match is_formula {
-        true => format!("'{cell}"),
-        false => cell.to_owned(),
-    }
 }
 
 fn csv_download(
@@ -288,17 +272,4 @@ fn csv_download(
         .streaming(Box::pin(
             rows.map_err(|fault| std::io::Error::other(fault.to_string())),
         ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_team_wrote_is_no_formula_and_a_negative_score_stays_a_number() {
-        assert_eq!(harmless("=1+1"), "'=1+1");
-        assert_eq!(harmless("@cmd"), "'@cmd");
-        assert_eq!(harmless("-0.25"), "-0.25");
-        assert_eq!(harmless("Team A"), "Team A");
-    }
 }
