@@ -1,9 +1,10 @@
 //! Talent: what the laps and the crowd's models say about the (pseudonymous) drivers.
 //!
-//! [`board`] is what scouts see: drivers as the best models of a challenge rate them. [`pace_model`]
-//! is pure: laps in, ratings with intervals out.
+//! [`board`] is what scouts see: drivers as the best models of a challenge rate them. [`pace_model`] and
+//! [`consensus`] are pure: laps, or what many models say, go in, and ratings with intervals come out.
 //!
 //! May touch: `challenges`, `scoring`, `platform`. Start reading at [`board`].
 
 pub mod board;
+pub mod consensus;
 pub mod pace_model;
