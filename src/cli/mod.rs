@@ -20,6 +20,7 @@ mod serve;
 mod settings;
 mod simulate;
 mod stop;
+mod talent;
 mod user;
 mod verify;
 mod worker;
@@ -62,6 +63,8 @@ enum Command {
     #[command(subcommand)]
     Challenge(challenge::ChallengeCommand),
     #[command(subcommand)]
+    Talent(talent::TalentCommand),
+    #[command(subcommand)]
     User(user::UserCommand),
     #[command(subcommand)]
     WorkerToken(worker_token::WorkerTokenCommand),
@@ -96,6 +99,7 @@ fn run(settings: &Settings, command: Command) -> anyhow::Result<()> {
         Command::Sandbox(command) => sandbox::run(settings, command),
         Command::Migrate(_) => migrate::run(settings),
         Command::Runtime(command) => runtime::run(settings, command),
+        Command::Talent(command) => talent::run(command),
         Command::Challenge(challenge::ChallengeCommand::Score(arguments)) => score::run(arguments),
         Command::Demo(arguments) => wait_for(demo::run(settings, arguments)),
         Command::Serve(arguments) => wait_for(serve::run(settings, arguments)),

@@ -8,5 +8,7 @@
 
 pub mod board;
 pub mod consensus;
+pub mod laps;
 pub mod pace_model;
 pub mod scouting;
+mod weather;

@@ -18,8 +18,10 @@ const SUSPICIOUS_SECONDS: f64 = 1_000.0;
 
 /// What a column means.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Meaning {
+pub enum Meaning {
+    /// Whose lap it is.
     Driver,
+    /// In which kart.
     Kart,
     /// Of the lap, within its driver.
     Number,
@@ -33,7 +35,7 @@ enum Meaning {
 
 /// What the column called `name` means, if it means anything here. The unit may stand behind the name
 /// (`lap_time_ms`) or in brackets (`Lap Time [s]`); seconds without.
-fn meaning(name: &str) -> Option<Meaning> {
+pub fn meaning(name: &str) -> Option<Meaning> {
     let lower = name.trim().to_lowercase().replace([' ', '-', '.'], "_");
     let (lower, bracket) = match lower.split_once(['(', '[']) {
         Some((bare, unit)) => (bare.trim_end_matches('_').to_owned(), Some(unit.to_owned())),
@@ -180,17 +182,7 @@ impl Laps {
             let columns = batch.columns().iter().zip(batch.schema().columns());
             for ((values, column), meaning) in columns.zip(meanings) {
                 let cell = values.cell(row);
-                let time = |factor| {
-                    time(cell, factor).ok_or_else(|| ReadError::Malformed {
-                        format: "lap table",
-                        place: super::Place::Line(self.rows + 1),
-                        expected: format!(
-                            "a time such as 58.91 or 0:58.910 in column \"{}\"",
-                            column.name
-                        ),
-                        found: super::text::excerpt(cell.to_string().as_bytes()),
-                    })
-                };
+                let time = |factor| lap_time(cell, factor, self.rows, &column.name);
                 match meaning {
                     None => {}
                     Some(Meaning::Driver) => lap.driver = text(cell),
@@ -252,6 +244,19 @@ impl Laps {
     }
 }
 
+/// Seconds, of a cell in the column called `name`; NaN for an empty one.
+///
+/// # Errors
+/// [`ReadError::Malformed`] for what is no time, with the line of row `row` (from 1).
+pub fn lap_time(cell: Cell<'_>, factor: f64, row: u64, name: &str) -> Result<f64, ReadError> {
+    time(cell, factor).ok_or_else(|| ReadError::Malformed {
+        format: "lap table",
+        place: super::Place::Line(row + 1),
+        expected: format!("a time such as 58.91 or 0:58.910 in column \"{name}\""),
+        found: super::text::excerpt(cell.to_string().as_bytes()),
+    })
+}
+
 /// Seconds; NaN for an empty cell, `None` for what is no time.
 fn time(cell: Cell<'_>, factor: f64) -> Option<f64> {
     match cell {
@@ -264,13 +269,15 @@ fn time(cell: Cell<'_>, factor: f64) -> Option<f64> {
     }
 }
 
-fn text(cell: Cell<'_>) -> Option<String> {
+/// What stands in a cell, without spaces around it; `None` if that is nothing.
+pub fn text(cell: Cell<'_>) -> Option<String> {
     let text = cell.to_string();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn count(cell: Cell<'_>) -> Option<u32> {
+/// A number of something; `None` if it is none.
+pub fn count(cell: Cell<'_>) -> Option<u32> {
     let value = match cell {
         Cell::Text(text) => number(text.as_bytes(), Decimals::Point)?,
         cell => cell.as_number()?,
@@ -280,7 +287,8 @@ fn count(cell: Cell<'_>) -> Option<u32> {
         .then_some(value as u32)
 }
 
-fn is_true(cell: Cell<'_>) -> bool {
+/// Whether a cell says yes.
+pub fn is_true(cell: Cell<'_>) -> bool {
     match cell {
         Cell::Boolean(value) => value,
         Cell::Text(text) => {

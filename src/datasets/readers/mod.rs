@@ -14,7 +14,7 @@ mod dovex;
 mod error;
 pub mod inspection;
 mod lap_numbers;
-mod lap_table;
+pub mod lap_table;
 pub mod laps;
 pub mod picture;
 mod plane;

@@ -1,0 +1,300 @@
+//! Lap tables as talent reads them: who drove which lap where, in which kart and weather.
+//!
+//! Any table of laps will do, CSV or Parquet. Lap times, drivers, karts, lap numbers and pit laps are found by
+//! the names that `datasets::readers` understands; here are the names of the event, session, stint, weather and
+//! out-lap.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::pace_model::{Observation, TimedLap};
+use super::weather;
+use crate::datasets::readers::ReadError;
+use crate::datasets::readers::lap_table::{self, Meaning};
+use crate::datasets::tables::{Batch, Cell, ColumnType, Format, Source, Table};
+
+/// More laps than this are not read: a season of the largest championships has some hundred thousand.
+const MOST_LAPS: usize = 5_000_000;
+
+/// A table of laps, with who drove them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LapTable {
+    /// In the order of the table; laps without a driver or a time are left out.
+    pub laps: Vec<Lap>,
+    /// What had to be assumed, in words for who reads the result.
+    pub warnings: Vec<String>,
+}
+
+/// A lap of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lap {
+    /// Who drove it.
+    pub driver: String,
+    /// The event; all laps are of one where the table does not tell.
+    pub event: String,
+    /// Told apart within its event.
+    pub session: String,
+    /// The driver's own where the table does not tell.
+    pub kart: String,
+    /// Told apart within session, driver and kart.
+    pub stint: String,
+    /// The lap's number, where the table has one.
+    pub number: Option<u32>,
+    /// The lap time.
+    pub seconds: f64,
+    /// Whether the track was wet.
+    pub wet: bool,
+    /// The first lap out of the pits or from the grid.
+    pub out_lap: bool,
+    /// Whether it led through the pit lane.
+    pub pit: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum LapColumn {
+    Of(Meaning),
+    Event,
+    Session,
+    Team,
+    Stint,
+    Wet,
+    OutLap,
+}
+
+fn meaning(name: &str) -> Option<LapColumn> {
+    let lower = name.trim().to_lowercase().replace([' ', '-', '.'], "_");
+    Some(match lower.as_str() {
+        "event" | "event_id" | "event_name" | "meeting" | "round" => LapColumn::Event,
+        "session" | "session_id" | "session_name" | "heat" => LapColumn::Session,
+        "team" | "team_id" | "team_number" => LapColumn::Team,
+        "stint" | "stint_id" | "stint_number" | "segment" | "team_segment" => LapColumn::Stint,
+        "wet" | "is_wet" | "rain" | "weather" => LapColumn::Wet,
+        "out_lap" | "outlap" | "is_out_lap" => LapColumn::OutLap,
+        _ => LapColumn::Of(lap_table::meaning(name)?),
+    })
+}
+
+impl LapTable {
+    /// Reads a table, CSV or Parquet.
+    ///
+    /// # Errors
+    /// [`ReadError::Foreign`] without a column of lap times or of drivers, [`ReadError::Table`] for a broken
+    /// table, [`ReadError::Malformed`] for a lap time that is none.
+    pub fn read(source: Source) -> Result<Self, ReadError> {
+        let table = Table::open(source.clone())?;
+        let columns = table.schema().columns();
+        let meanings: Vec<Option<LapColumn>> =
+            columns.iter().map(|column| meaning(&column.name)).collect();
+        let has = |wanted: fn(LapColumn) -> bool| meanings.iter().flatten().any(|m| wanted(*m));
+        if !has(|m| matches!(m, LapColumn::Of(Meaning::Time(_)))) {
+            return Err(lap_table::without_lap_times());
+        }
+        if !has(|m| m == LapColumn::Of(Meaning::Driver)) {
+            return Err(ReadError::Foreign {
+                found: "a lap table without drivers".to_owned(),
+                remedy: "give it a column \"driver_id\" or \"driver\", one row a lap",
+            });
+        }
+        let table = match table.format() {
+            // Kart 07 is not kart 7, and a time may be written with a colon further down.
+            Format::Csv => {
+                let named = columns.iter().zip(&meanings);
+                let mapped = named.filter(|(_, meaning)| meaning.is_some());
+                let texts = mapped.map(|(column, _)| (column.name.clone(), ColumnType::Text));
+                Table::open_with_types(source, &texts.collect::<BTreeMap<_, _>>())?
+            }
+            Format::Parquet => table,
+        };
+        let mut found = Self::default();
+        let mut rows = 0;
+        let mut left_out = 0_u64;
+        for batch in table.batches()? {
+            let batch = batch?;
+            for row in 0..batch.rows() {
+                rows += 1;
+                match lap(&batch, row, &meanings, rows)? {
+                    Some(_) if found.laps.len() >= MOST_LAPS => {
+                        return Err(ReadError::TooLarge {
+                            format: "lap table",
+                            what: "the number of laps".to_owned(),
+                            allowed: MOST_LAPS as u64,
+                            remedy: "give a season at a time",
+                        });
+                    }
+                    Some(lap) => found.laps.push(lap),
+                    None => left_out += 1,
+                }
+            }
+        }
+        if left_out > 0 {
+            let warning = format!("{left_out} rows without a driver or a lap time were left out");
+            found.warnings.push(warning);
+        }
+        if !has(|m| m == LapColumn::Event) {
+            let warning = "no column \"event\": all laps are taken for one event's";
+            found.warnings.push(warning.to_owned());
+        }
+        if !has(|m| m == LapColumn::OutLap) {
+            for lap in &mut found.laps {
+                lap.out_lap = lap.number == Some(1);
+            }
+        }
+        if !has(|m| m == LapColumn::Wet) {
+            weather::tell_apart(&mut found);
+        }
+        Ok(found)
+    }
+
+    /// The laps, as the pace model takes them.
+    pub fn timed_laps(&self) -> Vec<TimedLap<'_>> {
+        self.laps
+            .iter()
+            .map(|lap| TimedLap {
+                observation: Observation {
+                    driver: &lap.driver,
+                    event: &lap.event,
+                    session: &lap.session,
+                    kart: &lap.kart,
+                    stint: &lap.stint,
+                    seconds: lap.seconds,
+                    wet: lap.wet,
+                },
+                out_lap: lap.out_lap,
+                pit: lap.pit,
+            })
+            .collect()
+    }
+
+    /// For each event its laps, and how many of them were driven in the wet.
+    pub fn events(&self) -> BTreeMap<&str, (usize, usize)> {
+        let mut events: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for lap in &self.laps {
+            let (laps, wet) = events.entry(&lap.event).or_default();
+            *laps += 1;
+            *wet += usize::from(lap.wet);
+        }
+        events
+    }
+
+    /// The sessions, each once.
+    pub(super) fn sessions(&self) -> BTreeSet<(String, String)> {
+        let laps = self.laps.iter();
+        laps.map(|lap| (lap.event.clone(), lap.session.clone()))
+            .collect()
+    }
+}
+
+/// The lap of a row, numbered from 1; `None` without a driver or a time.
+fn lap(
+    batch: &Batch,
+    row: usize,
+    meanings: &[Option<LapColumn>],
+    number: u64,
+) -> Result<Option<Lap>, ReadError> {
+    let mut lap = Lap {
+        seconds: f64::NAN,
+        ..Lap::default()
+    };
+    let (mut team, mut stint, mut kart) = (None, None, None);
+    let columns = batch.columns().iter().zip(batch.schema().columns());
+    for ((values, column), meaning) in columns.zip(meanings) {
+        let cell = values.cell(row);
+        match meaning {
+            Some(LapColumn::Event) => lap.event = lap_table::text(cell).unwrap_or_default(),
+            Some(LapColumn::Session) => lap.session = lap_table::text(cell).unwrap_or_default(),
+            Some(LapColumn::Team) => team = lap_table::text(cell),
+            Some(LapColumn::Stint) => stint = lap_table::text(cell),
+            Some(LapColumn::Wet) => lap.wet = is_wet(cell),
+            Some(LapColumn::OutLap) => lap.out_lap = lap_table::is_true(cell),
+            Some(LapColumn::Of(Meaning::Driver)) => {
+                lap.driver = lap_table::text(cell).unwrap_or_default();
+            }
+            Some(LapColumn::Of(Meaning::Kart)) => kart = lap_table::text(cell),
+            Some(LapColumn::Of(Meaning::Number)) => lap.number = lap_table::count(cell),
+            Some(LapColumn::Of(Meaning::Pits)) => lap.pit = lap_table::is_true(cell),
+            Some(LapColumn::Of(Meaning::Time(factor))) => {
+                lap.seconds = lap_table::lap_time(cell, *factor, number, &column.name)?;
+            }
+            Some(LapColumn::Of(Meaning::Sector(..))) | None => {}
+        }
+    }
+    lap.kart = kart.unwrap_or_else(|| format!("of {}", lap.driver));
+    lap.stint = format!("{}/{}", team.unwrap_or_default(), stint.unwrap_or_default());
+    let is_lap = !lap.driver.is_empty() && lap.seconds.is_finite() && lap.seconds > 0.0;
+    Ok(is_lap.then_some(lap))
+}
+
+fn is_wet(cell: Cell<'_>) -> bool {
+    match cell {
+        Cell::Text(text) => {
+            let text = text.trim().to_lowercase();
+            !matches!(text.as_str(), "dry" | "sunny" | "cloudy")
+                && lap_table::is_true(Cell::Text(&text))
+        }
+        cell => lap_table::is_true(cell),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(table: &str) -> Result<LapTable, ReadError> {
+        LapTable::read(Source::Bytes(table.to_owned().into()))
+    }
+
+    #[test]
+    fn a_simulated_table_is_read_with_its_weather_and_stints() {
+        let table = "event,session,wet,driver_id,kart,stint,lap,out_lap,pit,lap_time\n\
+                     R01,Race 1A,false,L1,07,1,1,true,false,52.1\n\
+                     R01,Race 1A,true,L1,07,1,2,false,true,0:51.5\n";
+        let found = read(table).unwrap();
+        assert_eq!(found.warnings, Vec::<String>::new());
+        let [first, second] = &found.laps[..] else {
+            panic!("two laps");
+        };
+        assert!(first.out_lap && !first.wet && !first.pit);
+        assert!(!second.out_lap && second.wet && second.pit);
+        assert_eq!((first.kart.as_str(), first.stint.as_str()), ("07", "/1"));
+        assert_eq!(second.seconds, 51.5);
+        assert_eq!(found.events(), BTreeMap::from([("R01", (2, 1))]));
+    }
+
+    #[test]
+    fn a_bare_table_is_one_event_in_own_karts() {
+        let found = read("driver,lap,lap_time_ms\na,1,50000\na,2,49000\n,3,48000\nb,1,\n").unwrap();
+        assert_eq!(found.laps.len(), 2);
+        assert!(found.laps[0].out_lap && !found.laps[1].out_lap);
+        assert_eq!(found.laps[1].seconds, 49.0);
+        assert_eq!(found.laps[1].kart, "of a");
+        assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+    }
+
+    #[test]
+    fn what_is_no_lap_table_is_refused_with_the_remedy() {
+        let error = read("driver,lap\na,1\n").unwrap_err().to_string();
+        assert!(error.contains("lap_time"), "{error}");
+        let error = read("lap,lap_time\n1,50.1\n").unwrap_err().to_string();
+        assert!(error.contains("driver_id"), "{error}");
+        let error = read("driver,lap_time\na,50.1\nb,slow\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("line 3") && error.contains("slow"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_weather_may_be_written_in_words() {
+        let words = [
+            ("dry", false),
+            ("Wet", true),
+            ("rain", true),
+            ("no", false),
+            ("", false),
+        ];
+        for (word, wet) in words {
+            assert_eq!(is_wet(Cell::Text(word)), wet, "{word}");
+        }
+    }
+}
