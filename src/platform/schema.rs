@@ -568,6 +568,83 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    board_models (board_id, submission_id) {
+        board_id -> BigInt,
+        submission_id -> BigInt,
+        team_id -> BigInt,
+        rank -> BigInt,
+        private_score -> Double,
+        weight -> Double,
+        cluster -> Integer,
+        leave_one_out -> Nullable<Double>,
+        fair_share -> Nullable<Double>,
+    }
+}
+
+diesel::table! {
+    rated_drivers (id) {
+        id -> BigInt,
+        board_id -> BigInt,
+        driver -> Text,
+        position -> Integer,
+        tier -> Integer,
+        class -> Nullable<Text>,
+        age_band -> Nullable<Text>,
+        region -> Nullable<Text>,
+        laps -> Integer,
+        pace_percentile -> Nullable<Double>,
+        top_tenth -> Nullable<Double>,
+        consistency -> Nullable<Double>,
+        improvement -> Nullable<Double>,
+        wet_minus_dry -> Nullable<Double>,
+        weight_adjusted_pace -> Nullable<Double>,
+        pace_for_age -> Nullable<Double>,
+        passes_above_expected -> Nullable<Double>,
+        profile -> Text,
+    }
+}
+
+diesel::table! {
+    shortlists (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        name -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    shortlisted_drivers (shortlist_id, challenge_id, driver) {
+        shortlist_id -> BigInt,
+        challenge_id -> BigInt,
+        driver -> Text,
+        added_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    driver_notes (user_id, challenge_id, driver) {
+        user_id -> BigInt,
+        challenge_id -> BigInt,
+        driver -> Text,
+        body -> Text,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    saved_searches (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        challenge_id -> BigInt,
+        name -> Text,
+        query -> Text,
+        alerts -> Bool,
+        created_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(audit_log -> users (actor_id));
@@ -615,6 +692,15 @@ diesel::joinable!(discussion_posts -> discussion_topics (topic_id));
 diesel::joinable!(discussion_posts -> users (author_id));
 diesel::joinable!(post_reports -> discussion_posts (post_id));
 diesel::joinable!(discussion_mutes -> challenges (challenge_id));
+diesel::joinable!(board_models -> talent_boards (board_id));
+diesel::joinable!(board_models -> submissions (submission_id));
+diesel::joinable!(board_models -> teams (team_id));
+diesel::joinable!(rated_drivers -> talent_boards (board_id));
+diesel::joinable!(shortlisted_drivers -> shortlists (shortlist_id));
+diesel::joinable!(shortlisted_drivers -> challenges (challenge_id));
+diesel::joinable!(driver_notes -> challenges (challenge_id));
+diesel::joinable!(saved_searches -> challenges (challenge_id));
+
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     sessions,
@@ -638,6 +724,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     workers,
     entries,
     talent_boards,
+    board_models,
+    rated_drivers,
+    shortlists,
+    shortlisted_drivers,
+    driver_notes,
+    saved_searches,
     submission_evidence,
     entry_history,
     corrections,
