@@ -209,6 +209,17 @@ pub const RULES: &[Rule] = &[
     // Pages: scouts
     rule("GET",  "/talent", SCOUTS, Read),
     rule("GET",  "/talent/{slug}", SCOUTS, Read),
+    rule("GET",  "/talent/{slug}/drivers.{format}", SCOUTS, Read),
+    rule("GET",  "/talent/{slug}/compare", SCOUTS, Read),
+    rule("POST", "/talent/{slug}/searches", SCOUTS, Submit),
+    rule("GET",  "/talent/{slug}/drivers/{driver}", SCOUTS, Read),
+    rule("POST", "/talent/{slug}/drivers/{driver}/note", SCOUTS, Submit),
+    rule("POST", "/talent/{slug}/drivers/{driver}/shortlists", SCOUTS, Submit),
+    rule("GET",  "/scouting/shortlists", SCOUTS, Read),
+    rule("POST", "/scouting/shortlists", SCOUTS, Submit),
+    rule("GET",  "/scouting/shortlists/{id}", SCOUTS, Read),
+    rule("POST", "/scouting/shortlists/{id}/delete", SCOUTS, Submit),
+    rule("POST", "/scouting/searches/{id}/delete", SCOUTS, Submit),
 
     // Pages: organizers
     rule("POST", "/challenges/{slug}/announcements", ORGANIZERS, Organize).throttled(Throttle::Message),
@@ -335,6 +346,17 @@ pub const RULES: &[Rule] = &[
     // The API: scouts
     rule("GET",  "/api/v1/talent", SCOUTS, Read),
     rule("GET",  "/api/v1/talent/{slug}", SCOUTS, Read),
+    rule("GET",  "/api/v1/talent/{slug}/drivers/{driver}", SCOUTS, Read),
+    rule("PUT",  "/api/v1/talent/{slug}/drivers/{driver}/note", SCOUTS, Submit),
+    rule("GET",  "/api/v1/scouting/shortlists", SCOUTS, Read),
+    rule("POST", "/api/v1/scouting/shortlists", SCOUTS, Submit),
+    rule("GET",  "/api/v1/scouting/shortlists/{id}", SCOUTS, Read),
+    rule("DELETE", "/api/v1/scouting/shortlists/{id}", SCOUTS, Submit),
+    rule("PUT",  "/api/v1/scouting/shortlists/{id}/drivers/{slug}/{driver}", SCOUTS, Submit),
+    rule("DELETE", "/api/v1/scouting/shortlists/{id}/drivers/{slug}/{driver}", SCOUTS, Submit),
+    rule("GET",  "/api/v1/scouting/searches", SCOUTS, Read),
+    rule("POST", "/api/v1/talent/{slug}/searches", SCOUTS, Submit),
+    rule("DELETE", "/api/v1/scouting/searches/{id}", SCOUTS, Submit),
 
     // The API: organizers
     rule("POST", "/api/v1/datasets", ORGANIZERS, Organize),

@@ -10,7 +10,7 @@ use utoipa::{Modify, OpenApi};
 use super::v1::{
     account, announcements, baselines, bundles, challenges, corrections, datasets, discussion,
     flags, inbox, kinds, leaderboard, life, metrics_catalogue, participants, receipts, runs,
-    submission_acts, submissions, talent, teams, uploads, worker, workers,
+    scouting, submission_acts, submissions, talent, teams, uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -105,6 +105,17 @@ use crate::http::fault::Fault;
         talent::list,
         talent::find,
         talent::publish,
+        talent::driver,
+        scouting::shortlists,
+        scouting::create_shortlist,
+        scouting::shortlist,
+        scouting::delete_shortlist,
+        scouting::add_driver,
+        scouting::remove_driver,
+        scouting::write_note,
+        scouting::searches,
+        scouting::save_search,
+        scouting::delete_search,
         workers::list,
         worker::announce,
         worker::lease,

@@ -29,6 +29,7 @@ use crate::datasets::signed_links::LinkRefusal;
 use crate::platform::database::DatabaseError;
 use crate::platform::storage::StorageError;
 use crate::talent::board::BoardError;
+use crate::talent::scouts::ScoutError;
 
 /// A refusal or failure, in words for whoever asked.
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
@@ -367,9 +368,21 @@ impl From<BoardError> for Fault {
             BoardError::NotARating | BoardError::NoModels => {
                 Self::new(StatusCode::CONFLICT, "no_board", text)
             }
-            BoardError::Unreadable(_) => Self::internal(text),
+            BoardError::NoLaps(_) => Self::new(StatusCode::CONFLICT, "no_laps", text),
+            BoardError::Unreadable(_) | BoardError::Io(_) => Self::internal(text),
             BoardError::Storage(error) => error.into(),
             BoardError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ScoutError> for Fault {
+    fn from(error: ScoutError) -> Self {
+        let text = error.to_string();
+        match error {
+            ScoutError::NotFound(_) | ScoutError::NotRated { .. } => Self::not_found(text),
+            ScoutError::Invalid { field, problem } => Self::invalid(field, problem),
+            ScoutError::Database(error) => error.into(),
         }
     }
 }

@@ -27,6 +27,8 @@ crate::text_enum! {
         Moderation = "moderation",
         /// Somebody asks to get in touch.
         Contact = "contact",
+        /// A talent board changed what a scout watches.
+        Talent = "talent",
     }
 }
 
@@ -43,6 +45,7 @@ impl NotificationKind {
             Self::DiscussionReply => "Answers in topics that I wrote in",
             Self::Moderation => "Moderation: reported and hidden posts",
             Self::Contact => "Requests to get in touch",
+            Self::Talent => "Talent: what changed on my shortlists and searches",
         }
     }
 

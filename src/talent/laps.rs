@@ -1,8 +1,8 @@
 //! Lap tables as talent reads them: who drove which lap where, in which kart and weather.
 //!
 //! Any table of laps will do, CSV or Parquet. Lap times, drivers, karts, lap numbers and pit laps are found by
-//! the names that `datasets::readers` understands; here are the names of the event, session, stint, weather and
-//! out-lap.
+//! the names that `datasets::readers` understands; here are the names of the event, session, stint, weather,
+//! out-lap, race position and passes, and of what a scout asks of a driver: class, age, region, weight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,6 +20,8 @@ const MOST_LAPS: usize = 5_000_000;
 pub struct LapTable {
     /// In the order of the table; laps without a driver or a time are left out.
     pub laps: Vec<Lap>,
+    /// What is known of the drivers beside their laps; the last row of a driver counts.
+    pub drivers: BTreeMap<String, DriverAttributes>,
     /// What had to be assumed, in words for who reads the result.
     pub warnings: Vec<String>,
 }
@@ -47,6 +49,46 @@ pub struct Lap {
     pub out_lap: bool,
     /// Whether it led through the pit lane.
     pub pit: bool,
+    /// All its sectors, in seconds; empty where one is missing.
+    pub sectors: Vec<f64>,
+    /// The place at the end of the lap; 1 leads.
+    pub position: Option<u32>,
+    /// Drivers passed on the lap.
+    pub passes: Option<u32>,
+}
+
+/// What a table says of a driver beside the laps.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DriverAttributes {
+    /// As in `junior`.
+    pub class: Option<String>,
+    /// As the table writes it: a number, or a band such as `14-15`.
+    pub age_band: Option<String>,
+    /// Where the driver comes from, as coarse as it was published.
+    pub region: Option<String>,
+    /// In years; the middle of a band.
+    pub age: Option<f64>,
+    /// Of the driver without the kart; the middle of a band.
+    pub weight_kg: Option<f64>,
+}
+
+impl Lap {
+    /// As the pace model takes it.
+    pub fn timed(&self) -> TimedLap<'_> {
+        TimedLap {
+            observation: Observation {
+                driver: &self.driver,
+                event: &self.event,
+                session: &self.session,
+                kart: &self.kart,
+                stint: &self.stint,
+                seconds: self.seconds,
+                wet: self.wet,
+            },
+            out_lap: self.out_lap,
+            pit: self.pit,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -58,6 +100,12 @@ enum LapColumn {
     Stint,
     Wet,
     OutLap,
+    Position,
+    Passes,
+    Class,
+    Age,
+    Region,
+    Weight,
 }
 
 fn meaning(name: &str) -> Option<LapColumn> {
@@ -69,6 +117,12 @@ fn meaning(name: &str) -> Option<LapColumn> {
         "stint" | "stint_id" | "stint_number" | "segment" | "team_segment" => LapColumn::Stint,
         "wet" | "is_wet" | "rain" | "weather" => LapColumn::Wet,
         "out_lap" | "outlap" | "is_out_lap" => LapColumn::OutLap,
+        "position" | "pos" | "place" => LapColumn::Position,
+        "passes" | "overtakes" => LapColumn::Passes,
+        "class" | "kart_class" | "category" => LapColumn::Class,
+        "age" | "age_band" | "age_group" => LapColumn::Age,
+        "region" | "country" | "state" => LapColumn::Region,
+        "weight_kg" | "weight" | "weight_band" | "driver_weight" => LapColumn::Weight,
         _ => LapColumn::Of(lap_table::meaning(name)?),
     })
 }
@@ -120,7 +174,12 @@ impl LapTable {
                             remedy: "give a season at a time",
                         });
                     }
-                    Some(lap) => found.laps.push(lap),
+                    Some((lap, attributes)) => {
+                        if attributes != DriverAttributes::default() {
+                            found.drivers.insert(lap.driver.clone(), attributes);
+                        }
+                        found.laps.push(lap);
+                    }
                     None => left_out += 1,
                 }
             }
@@ -146,22 +205,18 @@ impl LapTable {
 
     /// The laps, as the pace model takes them.
     pub fn timed_laps(&self) -> Vec<TimedLap<'_>> {
-        self.laps
-            .iter()
-            .map(|lap| TimedLap {
-                observation: Observation {
-                    driver: &lap.driver,
-                    event: &lap.event,
-                    session: &lap.session,
-                    kart: &lap.kart,
-                    stint: &lap.stint,
-                    seconds: lap.seconds,
-                    wet: lap.wet,
-                },
-                out_lap: lap.out_lap,
-                pit: lap.pit,
-            })
-            .collect()
+        self.laps.iter().map(Lap::timed).collect()
+    }
+
+    /// Adds the laps of another table of the same drivers.
+    pub fn append(&mut self, other: Self) {
+        self.laps.extend(other.laps);
+        self.drivers.extend(other.drivers);
+        for warning in other.warnings {
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
     }
 
     /// For each event its laps, and how many of them were driven in the wet.
@@ -189,11 +244,12 @@ fn lap(
     row: usize,
     meanings: &[Option<LapColumn>],
     number: u64,
-) -> Result<Option<Lap>, ReadError> {
+) -> Result<Option<(Lap, DriverAttributes)>, ReadError> {
     let mut lap = Lap {
         seconds: f64::NAN,
         ..Lap::default()
     };
+    let mut attributes = DriverAttributes::default();
     let (mut team, mut stint, mut kart) = (None, None, None);
     let columns = batch.columns().iter().zip(batch.schema().columns());
     for ((values, column), meaning) in columns.zip(meanings) {
@@ -214,13 +270,47 @@ fn lap(
             Some(LapColumn::Of(Meaning::Time(factor))) => {
                 lap.seconds = lap_table::lap_time(cell, *factor, number, &column.name)?;
             }
-            Some(LapColumn::Of(Meaning::Sector(..))) | None => {}
+            Some(LapColumn::Of(Meaning::Sector(_, factor))) => {
+                let sector = lap_table::lap_time(cell, *factor, number, &column.name)?;
+                lap.sectors.push(sector);
+            }
+            Some(LapColumn::Position) => lap.position = lap_table::count(cell).filter(|at| *at > 0),
+            Some(LapColumn::Passes) => lap.passes = lap_table::count(cell),
+            Some(LapColumn::Class) => attributes.class = lap_table::text(cell),
+            Some(LapColumn::Region) => attributes.region = lap_table::text(cell),
+            Some(LapColumn::Age) => {
+                attributes.age_band = lap_table::text(cell);
+                attributes.age = attributes.age_band.as_deref().and_then(middle);
+            }
+            Some(LapColumn::Weight) => {
+                attributes.weight_kg = lap_table::text(cell).as_deref().and_then(middle);
+            }
+            None => {}
         }
     }
     lap.kart = kart.unwrap_or_else(|| format!("of {}", lap.driver));
     lap.stint = format!("{}/{}", team.unwrap_or_default(), stint.unwrap_or_default());
+    if !lap.sectors.iter().all(|sector| *sector > 0.0) {
+        lap.sectors.clear();
+    }
     let is_lap = !lap.driver.is_empty() && lap.seconds.is_finite() && lap.seconds > 0.0;
-    Ok(is_lap.then_some(lap))
+    Ok(is_lap.then_some((lap, attributes)))
+}
+
+/// The number that a text is, or the middle of the band that it is: `14`, `14-15`, `[60, 65)`.
+fn middle(text: &str) -> Option<f64> {
+    let number = |text: &str| {
+        text.trim()
+            .parse::<f64>()
+            .ok()
+            .filter(|value| value.is_finite())
+    };
+    let bare = text.trim_matches(['[', ']', '(', ')', ' ']);
+    if let Some(value) = number(bare) {
+        return Some(value);
+    }
+    let (low, high) = bare.split_once(',').or_else(|| bare.split_once('-'))?;
+    Some((number(low)? + number(high)?) / 2.0)
 }
 
 fn is_wet(cell: Cell<'_>) -> bool {
@@ -282,6 +372,25 @@ mod tests {
             error.contains("line 3") && error.contains("slow"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn what_a_scout_asks_of_a_driver_is_read_with_the_laps() {
+        let table = "driver_id,class,age,region,weight_kg,lap_time,sector_1,sector_2,position,passes\n\
+                     a,junior,14-15,north,\"[60, 65)\",50,20,30,3,1\n\
+                     b,junior,,,,51,20,,0,\n";
+        let found = read(table).unwrap();
+        assert_eq!(found.laps[0].sectors, [20.0, 30.0]);
+        assert_eq!(
+            (found.laps[0].position, found.laps[0].passes),
+            (Some(3), Some(1))
+        );
+        assert!(found.laps[1].sectors.is_empty() && found.laps[1].position.is_none());
+        let of_a = &found.drivers["a"];
+        assert_eq!((of_a.age, of_a.weight_kg), (Some(14.5), Some(62.5)));
+        assert_eq!(of_a.age_band.as_deref(), Some("14-15"));
+        assert_eq!(found.drivers["b"].class.as_deref(), Some("junior"));
+        assert_eq!(middle("rare"), None);
     }
 
     #[test]

@@ -1,14 +1,16 @@
 //! Talent: what the laps and the crowd's models say about the (pseudonymous) drivers.
 //!
-//! [`board`] is what scouts see: drivers as the best models of a challenge rate them. [`pace_model`] and
-//! [`consensus`] are pure: laps, or what many models say, go in, and ratings with intervals come out.
-//! [`scouting`] lays both out in a scout's columns.
+//! [`board`] is what scouts see: drivers as the best models of a challenge and their laps rate them; [`scouts`]
+//! is what scouts keep of it. [`pace_model`] and [`consensus`] are pure: laps, or what many models say, go in, and
+//! ratings with intervals come out. [`scouting`] lays both out in a scout's columns.
 //!
-//! May touch: `challenges`, `scoring`, `platform`. Start reading at [`board`].
+//! May touch: `challenges`, `datasets`, `messages`, `scoring`, `platform`. Start reading at [`board`].
 
 pub mod board;
 pub mod consensus;
+pub mod export;
 pub mod laps;
 pub mod pace_model;
 pub mod scouting;
+pub mod scouts;
 mod weather;

@@ -129,7 +129,7 @@ mod tests {
     fn told(events: Vec<Vec<Lap>>) -> LapTable {
         let mut table = LapTable {
             laps: events.into_iter().flatten().collect(),
-            warnings: Vec::new(),
+            ..LapTable::default()
         };
         tell_apart(&mut table);
         table

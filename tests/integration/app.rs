@@ -572,6 +572,11 @@ impl Api<'_> {
         let url = format!("{}/api/v1{path}", self.app.address);
         self.app.client.patch(url).bearer_auth(self.token)
     }
+
+    pub fn put(&self, path: &str) -> RequestBuilder {
+        let url = format!("{}/api/v1{path}", self.app.address);
+        self.app.client.put(url).bearer_auth(self.token)
+    }
 }
 
 /// Truth = id; odd ids are public.

@@ -264,57 +264,6 @@ on_both_databases!(a_change_of_the_rules_asks_members_again, |app| async move {
     assert!(refused.text().await.unwrap().contains("rules_changed"));
 });
 
-on_both_databases!(
-    scouts_see_the_talent_board_and_experts_do_not,
-    |app| async move {
-        let organizer = app.account(Role::Organizer).await;
-        let slug = app
-            .post_challenge(&organizer, |draft| draft.rates_drivers = true)
-            .await;
-        let (_, scout) = signed_in(&app, Role::Scout).await;
-        assert!(scout.page("/talent").await.contains("No boards yet"));
-        for error in [0.1, 0.2] {
-            let expert = app.account(Role::Expert).await;
-            app.join(&expert, &slug).await;
-            app.submit(&expert, &slug, &crate::app::predictions(error, error))
-                .await;
-        }
-        app.score_all().await;
-        let console = app.browser_of(&organizer).await;
-        let publish = format!("/console/challenges/{slug}/talent-board");
-        let page = console.page(&format!("/console/challenges/{slug}")).await;
-        assert!(page.contains(&publish));
-        assert!(
-            page.contains("even while the phase runs"),
-            "the consequence is stated"
-        );
-        assert_eq!(scout.post(&publish, &[]).await.status(), 403);
-        let answer = console.post(&publish, &[]).await;
-        assert_eq!(answer.status(), 303);
-        assert_eq!(location(&answer), format!("/talent/{slug}"));
-
-        assert!(
-            scout
-                .page("/talent")
-                .await
-                .contains(&format!("/talent/{slug}"))
-        );
-        let board = scout.page(&format!("/talent/{slug}")).await;
-        for expected in [
-            "class=\"interval\"",
-            "agree almost completely",
-            "pseudonyms",
-            "0.1000",
-        ] {
-            assert!(board.contains(expected), "{expected}");
-        }
-        assert_eq!(scout.get("/talent/nothing").await.status(), 404);
-        let (_, expert) = signed_in(&app, Role::Expert).await;
-        assert_eq!(expert.get("/talent").await.status(), 403);
-        assert_eq!(expert.get(&format!("/talent/{slug}")).await.status(), 403);
-    }
-);
-
 on_both_databases!(an_admin_gives_roles_and_the_log_says_so, |app| async move {
     let (admin, browser) = signed_in(&app, Role::Admin).await;
     let (expert, theirs) = signed_in(&app, Role::Expert).await;

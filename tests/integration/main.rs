@@ -23,6 +23,7 @@ mod real_laps;
 mod receipts;
 mod releases;
 mod schema;
+mod talent;
 mod teams;
 mod worker_api;
 mod workers;

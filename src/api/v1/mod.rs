@@ -22,6 +22,7 @@ mod paging;
 pub mod participants;
 pub mod receipts;
 pub mod runs;
+pub mod scouting;
 pub mod submission_acts;
 pub mod submissions;
 pub mod talent;
@@ -164,6 +165,7 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable("/api/v1/inbox", inbox::list))
         .service(readable("/api/v1/talent", talent::list))
         .service(readable("/api/v1/talent/{slug}", talent::find))
+        .configure(configure_scouting)
         .service(readable("/api/v1/workers", workers::list))
         .service(web::resource("/api/v1/worker/announcement").post(worker::announce))
         .service(web::resource("/api/v1/worker/leases").post(worker::lease))
@@ -191,6 +193,33 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
 }
 
 /// Teams, and who takes part.
+fn configure_scouting(routes: &mut ServiceConfig) {
+    routes
+        .service(readable(
+            "/api/v1/talent/{slug}/drivers/{driver}",
+            talent::driver,
+        ))
+        .service(
+            web::resource("/api/v1/talent/{slug}/drivers/{driver}/note").put(scouting::write_note),
+        )
+        .service(web::resource("/api/v1/talent/{slug}/searches").post(scouting::save_search))
+        .service(
+            readable("/api/v1/scouting/shortlists", scouting::shortlists)
+                .post(scouting::create_shortlist),
+        )
+        .service(
+            readable("/api/v1/scouting/shortlists/{id}", scouting::shortlist)
+                .delete(scouting::delete_shortlist),
+        )
+        .service(
+            web::resource("/api/v1/scouting/shortlists/{id}/drivers/{slug}/{driver}")
+                .put(scouting::add_driver)
+                .delete(scouting::remove_driver),
+        )
+        .service(readable("/api/v1/scouting/searches", scouting::searches))
+        .service(web::resource("/api/v1/scouting/searches/{id}").delete(scouting::delete_search));
+}
+
 fn configure_teams(routes: &mut ServiceConfig) {
     let team = |path: &str| format!("/api/v1/challenges/{{slug}}/team{path}");
     let all = |path: &str| format!("/api/v1/challenges/{{slug}}/participants{path}");

@@ -148,6 +148,11 @@ impl Panel {
         })
     }
 
+    /// The rows, as they were given.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
     /// The submissions, as they were given.
     pub fn submissions(&self) -> &[Submission] {
         &self.submissions

@@ -28,35 +28,43 @@ pub struct TimedLap<'a> {
 /// 1.08 or faster than 0.90 times the median of their session (wet and dry apart); laps slower than
 /// 1.04 times the median of their own stint.
 pub fn clean_laps<'a>(laps: &[TimedLap<'a>]) -> Vec<Observation<'a>> {
-    let mut kept: Vec<&TimedLap<'a>> = laps
+    let clean = clean_positions(laps).into_iter();
+    clean.map(|position| laps[position].observation).collect()
+}
+
+/// The positions of the laps that [`clean_laps`] keeps, ascending.
+pub fn clean_positions(laps: &[TimedLap<'_>]) -> Vec<usize> {
+    let mut kept: Vec<(usize, &TimedLap<'_>)> = laps
         .iter()
-        .filter(|lap| !lap.out_lap && !lap.pit)
-        .filter(|lap| lap.observation.seconds.is_finite() && lap.observation.seconds > 0.0)
+        .enumerate()
+        .filter(|(_, lap)| !lap.out_lap && !lap.pit)
+        .filter(|(_, lap)| lap.observation.seconds.is_finite() && lap.observation.seconds > 0.0)
         .collect();
-    let session = |lap: &TimedLap<'a>| {
+    fn session<'a>(lap: &TimedLap<'a>) -> (&'a str, &'a str, bool) {
         let o = &lap.observation;
         (o.event, o.session, o.wet)
-    };
+    }
     let medians = medians_by(&kept, session);
-    kept.retain(|lap| {
+    kept.retain(|(_, lap)| {
         let ratio = lap.observation.seconds / medians[&session(lap)];
         (FASTEST_OF_SESSION..=SLOWEST_OF_SESSION).contains(&ratio)
     });
-    let stint = |lap: &TimedLap<'a>| {
+    type Stint<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str, bool);
+    fn stint<'a>(lap: &TimedLap<'a>) -> Stint<'a> {
         let o = &lap.observation;
         (o.event, o.session, o.driver, o.kart, o.stint, o.wet)
-    };
+    }
     let medians = medians_by(&kept, stint);
-    kept.retain(|lap| lap.observation.seconds <= SLOWEST_OF_STINT * medians[&stint(lap)]);
-    kept.into_iter().map(|lap| lap.observation).collect()
+    kept.retain(|(_, lap)| lap.observation.seconds <= SLOWEST_OF_STINT * medians[&stint(lap)]);
+    kept.into_iter().map(|(position, _)| position).collect()
 }
 
 fn medians_by<'a, Key: std::hash::Hash + Eq>(
-    laps: &[&TimedLap<'a>],
+    laps: &[(usize, &TimedLap<'a>)],
     key: impl Fn(&TimedLap<'a>) -> Key,
 ) -> FxHashMap<Key, f64> {
     let mut groups: FxHashMap<Key, Vec<f64>> = FxHashMap::default();
-    for lap in laps {
+    for (_, lap) in laps {
         groups
             .entry(key(lap))
             .or_default()

@@ -19,7 +19,7 @@ mod design;
 mod equations;
 mod reml;
 
-pub use clean_laps::{TimedLap, clean_laps};
+pub use clean_laps::{TimedLap, clean_laps, clean_positions};
 
 use design::{Component, Design};
 use reml::Maximum;

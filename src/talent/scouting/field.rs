@@ -60,19 +60,11 @@ impl<'a> Field<'a> {
             .iter()
             .map(|driver| (driver.driver.as_str(), driver.pace.value.ln_1p()))
             .collect();
-        let mut sums: BTreeMap<Session<'a>, (f64, f64)> = BTreeMap::new();
-        for lap in clean {
-            let pace = of_driver.get(lap.driver).copied().unwrap_or_default();
-            let (sum, count) = sums.entry(session(lap)).or_default();
-            *sum += lap.seconds.ln() - pace;
-            *count += 1.0;
-        }
-        let mean = |(session, (sum, count))| (session, sum / count);
         Self {
             physiques,
             mean_weight: mean_of(&weights),
             by_age: line_by_age(&ages),
-            sessions: sums.into_iter().map(mean).collect(),
+            sessions: session_levels(clean, &of_driver),
             passes: passes_above_expected(laps, &of_driver),
             has_sectors: laps.iter().any(|lap| !lap.sectors.is_empty()),
             laps,
@@ -247,6 +239,22 @@ impl<'a> Field<'a> {
     }
 }
 
+/// The mean log lap time of each session and weather, less the paces of who drove it.
+pub(super) fn session_levels<'a>(
+    clean: &[Observation<'a>],
+    paces: &BTreeMap<&str, f64>,
+) -> BTreeMap<Session<'a>, f64> {
+    let mut sums: BTreeMap<Session<'a>, (f64, f64)> = BTreeMap::new();
+    for lap in clean {
+        let pace = paces.get(lap.driver).copied().unwrap_or_default();
+        let (sum, count) = sums.entry(session(lap)).or_default();
+        *sum += lap.seconds.ln() - pace;
+        *count += 1.0;
+    }
+    let mean = |(session, (sum, count))| (session, sum / count);
+    sums.into_iter().map(mean).collect()
+}
+
 fn at_least(what: &'static str, found: usize, needed: usize) -> Column<()> {
     if found >= needed {
         return Ok(());
@@ -324,7 +332,7 @@ fn mean_of(values: &[f64]) -> Option<f64> {
 }
 
 /// The upper median; NaN of nothing.
-fn median(values: &mut [f64]) -> f64 {
+pub(super) fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -5,11 +5,14 @@
 //! driver with fewer than ten clean laps. May touch: `pace_model`, `consensus`. Start reading at
 //! [`columns`].
 
+mod evidence;
 mod field;
 mod least_squares;
 mod passes;
 
 use std::collections::BTreeMap;
+
+pub use evidence::{EventPace, Evidence, LOWEST, SectorPace, evidence};
 
 use field::Field;
 
