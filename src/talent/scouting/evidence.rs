@@ -12,10 +12,11 @@ use crate::talent::pace_model::{
 };
 
 /// The lowest edge of a distribution, and the width of its bars, as fractions of the field's lap time.
-pub const LOWEST: f64 = -0.03;
-const BAR: f64 = 0.003;
+pub const LOWEST: f64 = -0.05;
+/// See [`LOWEST`].
+pub const BAR: f64 = 0.004;
 /// With both ends open.
-const BARS: usize = 24;
+const BARS: usize = 25;
 /// Fewer stints do not tell how a sector scatters.
 const FEWEST_STINTS: usize = 3;
 
@@ -28,8 +29,8 @@ pub struct Evidence {
     pub wet_laps: usize,
     /// Stints with a clean lap.
     pub stints: usize,
-    /// The driver's clean laps by how far they were behind the field's: bars of 0.3 % of lap time from
-    /// −3 % (faster) on; the first and the last bar hold what lies beyond.
+    /// The driver's clean laps by how far they were behind the field's: bars of 0.4 % of lap time from
+    /// −5 % (faster) on; the first and the last bar hold what lies beyond.
     pub distribution: Vec<u32>,
     /// The same of all drivers.
     pub field: Vec<u32>,
