@@ -12,7 +12,7 @@ use crate::talent::laps::LapTable;
 use crate::talent::pace_model::{DriverPace, Estimate, Fit, clean_laps, fit};
 
 /// Characters of the picture of an interval.
-const COLUMNS: usize = 41;
+const COLUMNS: usize = 31;
 
 /// Talent: what laps say about drivers
 #[derive(Debug, Subcommand)]
@@ -25,7 +25,11 @@ pub enum TalentCommand {
 ///
 /// Fits a mixed model to the clean laps of a table, CSV or Parquet, one row a lap. Columns are found by their
 /// names: driver_id and lap_time, and where there are any event, session, kart, stint, lap, wet, out_lap and pit.
-/// Paces are fractions of lap time against the mean driver, less is faster.
+/// Paces are fractions of lap time against the mean driver of the table, less is faster, with 95 % intervals.
+/// Wet laps are told apart: by the column wet, or else by how slow the whole field was.
+///
+/// With --json a standard deviation is null where the laps cannot tell it from another one: that of karts if
+/// everyone has their own, that of a driver at an event if nobody has two events.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     paddock simulate --output season && paddock talent fit season/laps.csv\n  \
@@ -60,6 +64,9 @@ pub fn run(command: TalentCommand) -> anyhow::Result<()> {
     ))?;
     print_deviations(&fit)?;
     print_drivers(&fit)?;
+    if !table.warnings.is_empty() {
+        output::line("")?;
+    }
     for warning in &table.warnings {
         output::line(format!("- {warning}"))?;
     }
@@ -246,7 +253,7 @@ mod tests {
         };
         let drawn = picture(&estimate, 1.0);
         assert_eq!(drawn.chars().count(), COLUMNS);
-        assert_eq!(drawn.trim_end(), "──────────●──────────");
+        assert_eq!(drawn.trim_end(), "───────●────────");
         let none = Estimate {
             value: 0.0,
             low: 0.0,

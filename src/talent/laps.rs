@@ -45,7 +45,7 @@ pub struct Lap {
     pub seconds: f64,
     /// Whether the track was wet.
     pub wet: bool,
-    /// The first lap out of the pits or from the grid.
+    /// The first lap out of the pits or from the grid; the first one of a stint where the table does not tell.
     pub out_lap: bool,
     /// Whether it led through the pit lane.
     pub pit: bool,
@@ -106,6 +106,8 @@ enum LapColumn {
     Age,
     Region,
     Weight,
+    /// Whether driver or kart are known for certain.
+    Certain,
 }
 
 fn meaning(name: &str) -> Option<LapColumn> {
@@ -123,6 +125,7 @@ fn meaning(name: &str) -> Option<LapColumn> {
         "age" | "age_band" | "age_group" => LapColumn::Age,
         "region" | "country" | "state" => LapColumn::Region,
         "weight_kg" | "weight" | "weight_band" | "driver_weight" => LapColumn::Weight,
+        "true_name" | "true_driver" | "true_kart" => LapColumn::Certain,
         _ => LapColumn::Of(lap_table::meaning(name)?),
     })
 }
@@ -160,11 +163,15 @@ impl LapTable {
         };
         let mut found = Self::default();
         let mut rows = 0;
-        let mut left_out = 0_u64;
+        let (mut left_out, mut uncertain) = (0_u64, 0_u64);
         for batch in table.batches()? {
             let batch = batch?;
             for row in 0..batch.rows() {
                 rows += 1;
+                if !is_certain(&batch, row, &meanings) {
+                    uncertain += 1;
+                    continue;
+                }
                 match lap(&batch, row, &meanings, rows)? {
                     Some(_) if found.laps.len() >= MOST_LAPS => {
                         return Err(ReadError::TooLarge {
@@ -188,19 +195,36 @@ impl LapTable {
             let warning = format!("{left_out} rows without a driver or a lap time were left out");
             found.warnings.push(warning);
         }
+        if uncertain > 0 {
+            let warning =
+                format!("{uncertain} laps whose driver or kart the table doubts were left out");
+            found.warnings.push(warning);
+        }
         if !has(|m| m == LapColumn::Event) {
             let warning = "no column \"event\": all laps are taken for one event's";
             found.warnings.push(warning.to_owned());
         }
         if !has(|m| m == LapColumn::OutLap) {
-            for lap in &mut found.laps {
-                lap.out_lap = lap.number == Some(1);
-            }
+            found.mark_out_laps();
         }
         if !has(|m| m == LapColumn::Wet) {
             weather::tell_apart(&mut found);
         }
         Ok(found)
+    }
+
+    /// Takes the first lap of every stint for its out-lap.
+    fn mark_out_laps(&mut self) {
+        let mut begun = BTreeSet::new();
+        for lap in &mut self.laps {
+            lap.out_lap = begun.insert((
+                lap.event.as_str(),
+                lap.session.as_str(),
+                lap.driver.as_str(),
+                lap.kart.as_str(),
+                lap.stint.as_str(),
+            ));
+        }
     }
 
     /// The laps, as the pace model takes them.
@@ -285,7 +309,7 @@ fn lap(
             Some(LapColumn::Weight) => {
                 attributes.weight_kg = lap_table::text(cell).as_deref().and_then(middle);
             }
-            None => {}
+            Some(LapColumn::Certain) | None => {}
         }
     }
     lap.kart = kart.unwrap_or_else(|| format!("of {}", lap.driver));
@@ -311,6 +335,14 @@ fn middle(text: &str) -> Option<f64> {
     }
     let (low, high) = bare.split_once(',').or_else(|| bare.split_once('-'))?;
     Some((number(low)? + number(high)?) / 2.0)
+}
+
+/// Whether no column says that driver or kart are not known for certain.
+fn is_certain(batch: &Batch, row: usize, meanings: &[Option<LapColumn>]) -> bool {
+    let columns = batch.columns().iter().zip(meanings);
+    columns
+        .filter(|(_, meaning)| **meaning == Some(LapColumn::Certain))
+        .all(|(values, _)| lap_table::is_true(values.cell(row)))
 }
 
 fn is_wet(cell: Cell<'_>) -> bool {
@@ -391,6 +423,52 @@ mod tests {
         assert_eq!(of_a.age_band.as_deref(), Some("14-15"));
         assert_eq!(found.drivers["b"].class.as_deref(), Some("junior"));
         assert_eq!(middle("rare"), None);
+    }
+
+    #[test]
+    fn the_first_lap_of_every_stint_comes_out_of_the_pits() {
+        let found = read(
+            "driver,kart,team_segment,lap,lap_time\n\
+             a,1,1,1,52\na,1,1,2,50\nb,7,2,3,140\nb,7,2,4,51\na,7,3,5,150\na,7,3,6,50\n",
+        )
+        .unwrap();
+        let out: Vec<bool> = found.laps.iter().map(|lap| lap.out_lap).collect();
+        assert_eq!(out, [true, false, true, false, true, false]);
+    }
+
+    #[test]
+    fn real_endurance_races_are_read_with_their_drivers_and_their_rain() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../shared/data/rental-endurance-laps.csv"
+        );
+        let found = LapTable::read(Source::File(path.into())).unwrap();
+        // Of 34,498 laps, those for which the table says true_name or true_kart: False.
+        assert_eq!(found.laps.len(), 34_220);
+        assert!(found.warnings[0].starts_with("278 laps whose driver or kart"));
+        let drivers: BTreeSet<&str> = found.laps.iter().map(|lap| lap.driver.as_str()).collect();
+        assert_eq!(drivers.len(), 116);
+        let events = found.events();
+        assert_eq!(events.len(), 9);
+        // It rained all through E06, and in the first hours of E09.
+        for (event, (laps, wet)) in events {
+            match event {
+                "E06" => assert_eq!(wet, laps),
+                "E09" => assert!((1_000..2_500).contains(&wet), "{wet} of {laps}"),
+                _ => assert_eq!(wet, 0, "{event}"),
+            }
+        }
+        assert!(
+            found.warnings[1].contains("it rained at E06") && found.warnings[1].contains("E09"),
+            "{:?}",
+            found.warnings
+        );
+        // 58.91 s with a cold engine, driver and tyres, and then 41.40 s.
+        assert!(found.laps[0].out_lap && !found.laps[1].out_lap);
+        assert_eq!(
+            (found.laps[1].seconds, found.laps[1].kart.as_str()),
+            (41.4, "2")
+        );
     }
 
     #[test]

@@ -125,7 +125,7 @@ pub enum FitError {
         seconds: f64,
     },
     /// Nobody to compare with.
-    #[error("the laps are of {drivers} driver(s); comparing takes at least two")]
+    #[error("the clean laps are of {drivers} driver(s); comparing takes at least two")]
     TooFewDrivers {
         /// How many there are.
         drivers: usize,
