@@ -6,7 +6,7 @@ Makes small seasons, lets the program fit them, and fits them again:
   (numpy) and a general optimizer (scipy): standard deviations, best linear unbiased predictions and their
   prediction error variances;
 - by the mixed model of statsmodels, whose crossed effects are variance components of one large group:
-  standard deviations and predictions.
+  standard deviations and predictions, of dry laps.
 
 Exits with an error that names every number that differs. Usage:
 
@@ -197,8 +197,7 @@ def compare(comparison, name, program, laps, with_statsmodels):
 def main():
     program = sys.argv[1]
     comparison = Comparison()
-    compare(comparison, "small season", program, season(1, drivers=8, events=3, wet_events=0, stints=2), True)
-    compare(comparison, "dry season", program, season(1, drivers=12, events=4, wet_events=0, stints=2), False)
+    compare(comparison, "dry season", program, season(1, drivers=12, events=4, wet_events=0, stints=2), True)
     compare(comparison, "season with rain", program, season(4, drivers=10, events=5, wet_events=2, stints=2), False)
     for difference in comparison.differences:
         print(difference, file=sys.stderr)
