@@ -2,7 +2,7 @@
 //!
 //! Any table of laps will do, CSV or Parquet. Lap times, drivers, karts, lap numbers and pit laps are found by
 //! the names that `datasets::readers` understands; here are the names of the event, session, stint, weather,
-//! out-lap, race position and passes, and of what a scout asks of a driver: class, age, region, weight.
+//! out-lap and race position, and of what a scout asks of a driver: class, age, region, weight.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,8 +53,6 @@ pub struct Lap {
     pub sectors: Vec<f64>,
     /// The place at the end of the lap; 1 leads.
     pub position: Option<u32>,
-    /// Drivers passed on the lap.
-    pub passes: Option<u32>,
 }
 
 /// What a table says of a driver beside the laps.
@@ -101,7 +99,6 @@ enum LapColumn {
     Wet,
     OutLap,
     Position,
-    Passes,
     Class,
     Age,
     Region,
@@ -120,7 +117,6 @@ fn meaning(name: &str) -> Option<LapColumn> {
         "wet" | "is_wet" | "rain" | "weather" => LapColumn::Wet,
         "out_lap" | "outlap" | "is_out_lap" => LapColumn::OutLap,
         "position" | "pos" | "place" => LapColumn::Position,
-        "passes" | "overtakes" => LapColumn::Passes,
         "class" | "kart_class" | "category" => LapColumn::Class,
         "age" | "age_band" | "age_group" => LapColumn::Age,
         "region" | "country" | "state" => LapColumn::Region,
@@ -299,7 +295,6 @@ fn lap(
                 lap.sectors.push(sector);
             }
             Some(LapColumn::Position) => lap.position = lap_table::count(cell).filter(|at| *at > 0),
-            Some(LapColumn::Passes) => lap.passes = lap_table::count(cell),
             Some(LapColumn::Class) => attributes.class = lap_table::text(cell),
             Some(LapColumn::Region) => attributes.region = lap_table::text(cell),
             Some(LapColumn::Age) => {
@@ -408,15 +403,12 @@ mod tests {
 
     #[test]
     fn what_a_scout_asks_of_a_driver_is_read_with_the_laps() {
-        let table = "driver_id,class,age,region,weight_kg,lap_time,sector_1,sector_2,position,passes\n\
-                     a,junior,14-15,north,\"[60, 65)\",50,20,30,3,1\n\
-                     b,junior,,,,51,20,,0,\n";
+        let table = "driver_id,class,age,region,weight_kg,lap_time,sector_1,sector_2,position\n\
+                     a,junior,14-15,north,\"[60, 65)\",50,20,30,3\n\
+                     b,junior,,,,51,20,,0\n";
         let found = read(table).unwrap();
         assert_eq!(found.laps[0].sectors, [20.0, 30.0]);
-        assert_eq!(
-            (found.laps[0].position, found.laps[0].passes),
-            (Some(3), Some(1))
-        );
+        assert_eq!(found.laps[0].position, Some(3));
         assert!(found.laps[1].sectors.is_empty() && found.laps[1].position.is_none());
         let of_a = &found.drivers["a"];
         assert_eq!((of_a.age, of_a.weight_kg), (Some(14.5), Some(62.5)));

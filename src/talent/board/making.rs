@@ -121,7 +121,6 @@ pub fn make(making: Making<'_>) -> Result<Made, BoardError> {
             lap: lap.timed(),
             sectors: lap.sectors.clone(),
             position: lap.position,
-            passes: lap.passes,
         })
         .collect();
     let timed: Vec<TimedLap<'_>> = scouted_laps.iter().map(|lap| lap.lap).collect();

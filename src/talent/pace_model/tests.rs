@@ -198,11 +198,11 @@ fn a_balanced_season_has_the_variances_of_its_analysis_of_variance() {
 ///
 /// The spread of 34 drawn drivers is itself 12 % uncertain, so that driver, wet and residual are
 /// compared with what was drawn. The form of a driver at an event (0.15 %) hides under stints of
-/// 0.55 %: even with ten stints an event one championship tells it to 18 %, and the mean variance of
-/// four to 9 %.
+/// 0.55 %: even with ten stints an event one championship tells it to 18 % (`tests/oracle/pace_acceptance.py`
+/// has the numbers of 200 championships).
 #[test]
 fn a_simulated_championship_gives_its_secrets_back() {
-    let seeds = [1, 2, 3, 4];
+    let seeds = [1, 2];
     let mut ratios: BTreeMap<&str, f64> = BTreeMap::new();
     for seed in seeds {
         let championship = simulate(
@@ -264,17 +264,24 @@ fn a_simulated_championship_gives_its_secrets_back() {
     }
     for (component, ratio) in ratios {
         let ratio = ratio.sqrt();
-        assert!((ratio - 1.0).abs() <= 0.15, "{component}: {ratio}");
+        // Two standard errors of two championships.
+        let tolerance = if component == "driver at event" {
+            0.26
+        } else {
+            0.15
+        };
+        assert!((ratio - 1.0).abs() <= tolerance, "{component}: {ratio}");
     }
 }
 
-/// A season as it usually is. Over 200 seeds 96.4 % of the drivers' true paces lie in their intervals, told from
-/// the mean of the field's true paces, and 92.8 % if they are told from the mean of all drivers there could be.
+/// A season as it usually is. `tests/oracle/pace_acceptance.py` asks this of 200 seasons: 96.3 % of the true
+/// paces lie in their intervals, told as here from the mean of the field, which is what the model rates against.
+/// (92.6 % do if they are told from the mean of all drivers there could be.)
 #[test]
 fn two_stints_an_event_already_rank_the_drivers_with_intervals_that_hold_the_truth() {
     let mut agreements = Vec::new();
     let (mut covered, mut drivers) = (0, 0);
-    for seed in 1..=10 {
+    for seed in 1..=4 {
         let parameters = Parameters {
             seed,
             ..Parameters::default()
@@ -379,7 +386,6 @@ fn clean_real_laps(laps: &[RealLap]) -> Vec<Observation<'_>> {
 fn real_endurance_races_have_the_measured_standard_deviations() {
     let laps = real_dry_laps();
     let found = fit(&clean_real_laps(&laps)).unwrap().standard_deviations;
-    println!("{found:?}");
     assert!((found.driver - 0.0080).abs() < 0.0020, "{found:?}");
     assert!((found.kart.unwrap() - 0.0045).abs() < 0.0010, "{found:?}");
     assert!(
@@ -459,18 +465,25 @@ fn clean_real_laps_tell_a_driver_as_reliably_as_they_did_in_the_table() {
     }
 }
 
-/// What a kart was worth agrees in both halves as well, which flatters the means above and not the model:
-/// of five laps, where the table has 0.82, the model keeps 0.81.
+/// What a kart was worth agrees in both halves as well, which flatters the means above and not the model. Over
+/// 200 draws the model's reliability is 0.703, 0.822, 0.914, 0.956 and 0.956; with five laps a single draw
+/// scatters by 0.03, so that it takes many to tell 0.82.
 #[test]
-fn the_model_tells_a_driver_from_ten_real_laps_as_reliably() {
+fn the_model_tells_a_driver_as_reliably_as_the_table() {
     let laps = real_dry_laps();
     let clean = clean_real_laps(&laps);
     let paces = |half: &[Observation<'_>]| -> BTreeMap<String, f64> {
         let drivers = fit(half).unwrap().drivers.into_iter();
         drivers.map(|d| (d.driver, d.pace.value)).collect()
     };
-    for (laps, measured) in [(3, 0.63), (10, 0.87), (40, 0.93)] {
-        let found = reliability(&clean, laps, 2, paces);
+    for (laps, draws, measured) in [
+        (3, 4, 0.63),
+        (5, 12, 0.82),
+        (10, 2, 0.87),
+        (20, 2, 0.92),
+        (40, 2, 0.93),
+    ] {
+        let found = reliability(&clean, laps, draws, paces);
         assert!(found >= measured, "{laps} laps: {found}");
     }
 }

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::least_squares::least_squares;
-use super::passes::passes_above_expected;
+use super::passes::{Passing, passing};
 use super::{
     Column, FEWEST_PEERS, KILOGRAM, Missing, Physique, Scouted, ScoutedLap, Session,
     TheoreticalBest, session,
 };
 use crate::talent::consensus::{Consensus, RankInterval};
-use crate::talent::pace_model::{
-    DriverPace, Estimate, FEWEST_LAPS_RATED, Fit, Observation, student_95,
-};
+use crate::talent::pace_model::{DriverPace, Estimate, FEWEST_LAPS_RATED, Fit, Observation};
 
 /// Fewer laps do not tell how a stint scatters.
 const FEWEST_LAPS_OF_STINT: usize = 5;
+/// Fewer chances to pass or to be passed do not tell how a driver does it.
+const FEWEST_DUELS: usize = 30;
 /// Fewer sessions do not tell a slope.
 const FEWEST_SESSIONS: usize = 4;
 /// Of a normal distribution, the standard deviation in median absolute deviations.
@@ -22,7 +22,6 @@ const MEDIAN_DEVIATIONS: f64 = 1.482_6;
 
 /// What a driver is compared with.
 pub(super) struct Field<'a> {
-    laps: &'a [ScoutedLap<'a>],
     physiques: &'a BTreeMap<String, Physique>,
     /// The paces of the rated drivers, ascending.
     paces: Vec<f64>,
@@ -31,9 +30,9 @@ pub(super) struct Field<'a> {
     by_age: Option<(f64, f64)>,
     /// The mean log lap time of each session and weather, less the paces of who drove it.
     sessions: BTreeMap<Session<'a>, f64>,
-    /// Passes on each lap beyond the expected, by driver and session, with the laps.
-    passes: BTreeMap<&'a str, Vec<(f64, f64)>>,
-    has_sectors: bool,
+    passing: BTreeMap<&'a str, Passing>,
+    /// The clean laps of each driver that have sectors.
+    sectors: BTreeMap<&'a str, Vec<&'a ScoutedLap<'a>>>,
 }
 
 impl<'a> Field<'a> {
@@ -65,9 +64,8 @@ impl<'a> Field<'a> {
             mean_weight: mean_of(&weights),
             by_age: line_by_age(&ages),
             sessions: session_levels(clean, &of_driver),
-            passes: passes_above_expected(laps, &of_driver),
-            has_sectors: laps.iter().any(|lap| !lap.sectors.is_empty()),
-            laps,
+            passing: passing(laps),
+            sectors: clean_laps_with_sectors(laps, clean),
             paces,
         }
     }
@@ -145,7 +143,7 @@ impl<'a> Field<'a> {
             .map(|((.., is_wet), sum, count)| sum / count - if *is_wet { wet } else { 0.0 })
             .collect();
         let columns = [vec![1.0; paces.len()], numbers.collect()];
-        least_squares(&columns, &paces, &vec![1.0; paces.len()])
+        least_squares(&columns, &paces)
             .map(|fit| fit.estimate(1))
             .ok_or(Missing::NotRecorded("how sessions differ is"))
     }
@@ -167,55 +165,33 @@ impl<'a> Field<'a> {
     }
 
     fn passes(&self, driver: &str) -> Column<Estimate> {
-        let races = self
-            .passes
+        let passing = self
+            .passing
             .get(driver)
             .ok_or(Missing::NotRecorded("who passed whom is"))?;
-        at_least("races", races.len(), FEWEST_SESSIONS)?;
-        let laps: f64 = races.iter().map(|(_, laps)| laps).sum();
-        let mean = races
-            .iter()
-            .map(|(passes, laps)| passes * laps)
-            .sum::<f64>()
-            / laps;
-        // The error of a weighted mean, from how the races scatter around it.
-        let squares = races
-            .iter()
-            .map(|(passes, of_race)| (of_race / laps * (passes - mean)).powi(2));
-        let count = races.len() as f64;
-        let error = (squares.sum::<f64>() * count / (count - 1.0)).sqrt();
-        let width = student_95(count - 1.0) * error;
-        Ok(Estimate {
-            value: 100.0 * mean,
-            low: 100.0 * (mean - width),
-            high: 100.0 * (mean + width),
-        })
+        at_least("duels", passing.duels, FEWEST_DUELS)?;
+        Ok(passing.above_expected)
     }
 
     fn theoretical_best(&self, driver: &str, clean: &[Observation<'a>]) -> Column<TheoreticalBest> {
-        if !self.has_sectors {
+        if self.sectors.is_empty() {
             return Err(Missing::NotRecorded("sector times are"));
         }
-        let of = |event: &str| clean.iter().filter(move |lap| lap.event == event).count();
-        let most = clean
-            .iter()
-            .map(|lap| of(lap.event))
-            .max()
-            .unwrap_or_default();
+        let mut events: BTreeMap<&str, usize> = BTreeMap::new();
+        for lap in clean {
+            *events.entry(lap.event).or_default() += 1;
+        }
+        let most = events.values().copied().max().unwrap_or_default();
         at_least("laps at one event", most, FEWEST_LAPS_RATED)?;
-        let event = clean
-            .iter()
-            .rev()
-            .map(|lap| lap.event)
-            .find(|event| of(event) >= FEWEST_LAPS_RATED)
+        let mut latest = clean.iter().rev().map(|lap| lap.event);
+        let event = latest
+            .find(|event| events.get(event).copied().unwrap_or_default() >= FEWEST_LAPS_RATED)
             .ok_or(Missing::NotRecorded("the event is"))?;
-        let driven = self.laps.iter().filter(|lap| {
-            let of = &lap.lap.observation;
-            of.driver == driver && of.event == event && clean.contains(of)
-        });
+        let driven = self.sectors.get(driver).into_iter().flatten();
+        let driven = driven.filter(|lap| lap.lap.observation.event == event);
         let mut best: Vec<f64> = Vec::new();
         let mut fastest = f64::INFINITY;
-        for lap in driven.filter(|lap| !lap.sectors.is_empty()) {
+        for lap in driven {
             if best.is_empty() {
                 best.clone_from(&lap.sectors);
             }
@@ -253,6 +229,22 @@ pub(super) fn session_levels<'a>(
     }
     let mean = |(session, (sum, count))| (session, sum / count);
     sums.into_iter().map(mean).collect()
+}
+
+/// `clean` is what [`clean_laps`](crate::talent::pace_model::clean_laps()) keeps of `laps`, in the same order.
+fn clean_laps_with_sectors<'a>(
+    laps: &'a [ScoutedLap<'a>],
+    clean: &[Observation<'a>],
+) -> BTreeMap<&'a str, Vec<&'a ScoutedLap<'a>>> {
+    let mut clean = clean.iter().peekable();
+    let mut found: BTreeMap<&'a str, Vec<&'a ScoutedLap<'a>>> = BTreeMap::new();
+    for lap in laps.iter().filter(|lap| !lap.lap.out_lap && !lap.lap.pit) {
+        let observation = &lap.lap.observation;
+        if clean.next_if(|clean| *clean == observation).is_some() && !lap.sectors.is_empty() {
+            found.entry(observation.driver).or_default().push(lap);
+        }
+    }
+    found
 }
 
 fn at_least(what: &'static str, found: usize, needed: usize) -> Column<()> {
@@ -315,7 +307,7 @@ pub(super) fn line_by_age(ages: &[(f64, f64)]) -> Option<(f64, f64)> {
         ages.iter().map(|(age, _)| *age).collect(),
     ];
     let paces: Vec<f64> = ages.iter().map(|(_, pace)| *pace).collect();
-    let line = least_squares(&columns, &paces, &vec![1.0; ages.len()])?;
+    let line = least_squares(&columns, &paces)?;
     Some((line.coefficients[0], line.coefficients[1]))
 }
 

@@ -1,4 +1,4 @@
-//! Weighted least squares with intervals.
+//! Least squares with intervals.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -9,8 +9,6 @@ pub(super) struct LeastSquares {
     pub coefficients: DVector<f64>,
     /// Standard errors of the coefficients.
     pub errors: DVector<f64>,
-    /// What the plane leaves of the values.
-    pub residuals: Vec<f64>,
     degrees: f64,
 }
 
@@ -27,22 +25,17 @@ impl LeastSquares {
     }
 }
 
-/// Weighted least squares; `None` where the columns do not tell their coefficients apart or leave no degree
+/// Least squares; `None` where the columns do not tell their coefficients apart or leave no degree
 /// of freedom.
-pub(super) fn least_squares(
-    columns: &[Vec<f64>],
-    values: &[f64],
-    weights: &[f64],
-) -> Option<LeastSquares> {
+pub(super) fn least_squares(columns: &[Vec<f64>], values: &[f64]) -> Option<LeastSquares> {
     let degrees = values.len() as f64 - columns.len() as f64;
     if degrees < 1.0 {
         return None;
     }
-    let roots: Vec<f64> = weights.iter().map(|weight| weight.sqrt()).collect();
     let matrix = DMatrix::from_fn(values.len(), columns.len(), |row, column| {
-        columns[column][row] * roots[row]
+        columns[column][row]
     });
-    let right = DVector::from_fn(values.len(), |row, _| values[row] * roots[row]);
+    let right = DVector::from_column_slice(values);
     let square = matrix.tr_mul(&matrix);
     // A column that hardly varies would give a slope of rounding errors.
     let scale = square.diagonal();
@@ -58,11 +51,6 @@ pub(super) fn least_squares(
     let variance = left.norm_squared() / degrees;
     Some(LeastSquares {
         errors: inverse.diagonal().map(|v| (v * variance).sqrt()),
-        residuals: left
-            .iter()
-            .zip(&roots)
-            .map(|(left, root)| left / root)
-            .collect(),
         coefficients,
         degrees,
     })

@@ -12,7 +12,7 @@ mod passes;
 
 use std::collections::BTreeMap;
 
-pub use evidence::{EventPace, Evidence, LOWEST, SectorPace, evidence};
+pub use evidence::{BAR, EventPace, Evidence, LOWEST, SectorPace, evidence};
 
 use field::Field;
 
@@ -34,8 +34,6 @@ pub struct ScoutedLap<'a> {
     pub sectors: Vec<f64>,
     /// The place at the end of the lap, 1 leads; `None` outside of races.
     pub position: Option<u32>,
-    /// Drivers passed on this lap; `None` where nobody counted.
-    pub passes: Option<u32>,
 }
 
 /// What is known of a driver beside the laps.
@@ -96,9 +94,10 @@ pub struct Scouted {
     /// The pace less what is usual at that age in this field (a straight line by age): negative for who is
     /// ahead of their age.
     pub pace_for_age: Column<Estimate>,
-    /// Passes in 100 laps, less what drivers of that pace from that place on the grid do.
-    /// Who is passed back and passes again counts twice: in simulated seasons this does not follow the skill of
-    /// passing and of not being passed.
+    /// Of 100 chances to pass the mean driver at equal pace, how many more this driver takes than the mean driver
+    /// does; not being passed counts alike. A chance is a lap that begins at most half a second behind another
+    /// kart. Over 40 simulated seasons the values of a season correlate by 0.65 (0.42 to 0.84) with the
+    /// drivers' true skill in passing.
     pub passes_above_expected: Column<Estimate>,
     /// From the best sectors of the latest event with ten clean laps.
     pub theoretical_best: Column<TheoreticalBest>,

@@ -39,7 +39,6 @@ fn laps(championship: &Championship) -> Vec<ScoutedLap<'_>> {
             },
             sectors: vec![row.sector_1, row.sector_2, row.sector_3],
             position: Some(row.position),
-            passes: Some(row.passes),
         })
         .collect()
 }
@@ -106,6 +105,102 @@ fn a_season_fills_the_columns_and_they_follow_the_truth() {
         correlation(&scatter)
     );
     assert!(correlation(&wet) > 0.4, "wet {}", correlation(&wet));
+}
+
+/// Over 40 seasons the correlations are 0.42 to 0.84, 0.65 in the mean.
+#[test]
+fn who_passes_more_than_expected_has_the_skill_to_pass() {
+    let seeds = 1..=6;
+    let mut correlations = Vec::new();
+    for seed in seeds {
+        let parameters = Parameters {
+            seed,
+            ..Parameters::default()
+        };
+        let season = simulate(&parameters, &mut |_| {}).unwrap();
+        let laps = laps(&season);
+        let passing = passes::passing(&laps);
+        let pairs: Vec<(f64, f64)> = season
+            .drivers
+            .iter()
+            .zip(&season.truth)
+            .map(|(driver, truth)| {
+                let passing = &passing[driver.id.as_str()];
+                assert!(passing.duels >= 30, "{} duels", passing.duels);
+                (passing.above_expected.value, truth.racecraft)
+            })
+            .collect();
+        correlations.push(correlation(&pairs));
+    }
+    let mean = correlations.iter().sum::<f64>() / correlations.len() as f64;
+    assert!(mean >= 0.55, "{correlations:?}");
+    assert!(
+        correlations.iter().all(|correlation| *correlation >= 0.3),
+        "{correlations:?}"
+    );
+}
+
+/// Four pairs of equally fast drivers, far from each other. In each, one takes every chance, the other one of
+/// three: one is behind after each fourth lap only.
+fn duels() -> Vec<ScoutedLap<'static>> {
+    let drivers = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let mut laps = Vec::new();
+    // After a lap, in seconds since the start.
+    let end = |number: usize, lap: usize| match (number % 2, lap % 4) {
+        (0, 0) => 50.2,
+        (0, _) => 50.0,
+        _ => 50.1,
+    } + 50.0 * (lap as f64 - 1.0)
+        + 10.0 * (number / 2) as f64;
+    for lap in 1..=120 {
+        for (number, driver) in drivers.into_iter().enumerate() {
+            let is_ahead = (number % 2 == 0) == (lap % 4 != 0);
+            let before = if lap == 1 { 0.0 } else { end(number, lap - 1) };
+            let observation = Observation {
+                driver,
+                event: "e",
+                session: "race",
+                kart: driver,
+                stint: "1",
+                seconds: end(number, lap) - before,
+                wet: false,
+            };
+            laps.push(ScoutedLap {
+                lap: TimedLap {
+                    observation,
+                    out_lap: lap == 1,
+                    pit: false,
+                },
+                sectors: Vec::new(),
+                position: Some(if is_ahead { 1 } else { 2 } + 2 * (number as u32 / 2)),
+            });
+        }
+    }
+    laps
+}
+
+#[test]
+fn who_takes_more_of_the_chances_is_told() {
+    let found = passes::passing(&duels());
+    assert_eq!(found.len(), 8);
+    for (one, other) in [("a", "b"), ("c", "d"), ("e", "f"), ("g", "h")] {
+        let [one, other] = [&found[one], &found[other]];
+        assert_eq!((one.duels, other.duels), (119, 119));
+        let [one, other] = [one.above_expected, other.above_expected];
+        assert!(one.low < one.value && one.value < one.high);
+        assert!(one.value > 5.0 && other.value < -5.0, "{one:?} {other:?}");
+    }
+}
+
+#[test]
+fn a_lap_at_whose_end_two_are_in_one_place_is_no_chance() {
+    let mut laps = duels();
+    let mut of_a = (0..laps.len()).filter(|index| laps[*index].lap.observation.driver == "a");
+    let missing = of_a.nth(60).unwrap();
+    laps.remove(missing);
+    // From then on a's places are those of the lap after, and half of the time somebody else's as well.
+    let left = passes::passing(&laps)["a"].duels;
+    assert!((60..=90).contains(&left), "{left} duels");
 }
 
 #[test]
@@ -216,10 +311,10 @@ fn who_is_ahead_of_their_age_is_told_apart_from_who_is_old() {
 #[test]
 fn a_slope_has_the_interval_of_the_textbook() {
     let columns = [vec![1.0; 4], vec![1.0, 2.0, 3.0, 4.0]];
-    let line = least_squares(&columns, &[1.0, 3.0, 2.0, 4.0], &[1.0; 4]).unwrap();
+    let line = least_squares(&columns, &[1.0, 3.0, 2.0, 4.0]).unwrap();
     let slope = line.estimate(1);
     assert!((slope.value - 0.8).abs() < 1e-12);
     assert!((line.errors[1] - 0.424_264).abs() < 1e-6);
     assert!((slope.high - slope.value - 4.302_7 * 0.424_264).abs() < 0.02);
-    assert!(least_squares(&columns, &[1.0, 2.0], &[1.0; 2]).is_none());
+    assert!(least_squares(&columns, &[1.0, 2.0]).is_none());
 }

@@ -10,7 +10,7 @@ use crate::accounts::permissions::Principal;
 use crate::http::fault::Fault;
 use crate::http::state::State;
 use crate::talent::board::{self as boards, BoardLine, RatedDriver};
-use crate::talent::scouting::LOWEST;
+use crate::talent::scouting::{BAR, LOWEST};
 use crate::talent::scouts::notes::{self, NOTE_LIMIT};
 use crate::talent::scouts::shortlists::{self, Shortlist};
 use crate::web::page::Page;
@@ -100,7 +100,7 @@ pub async fn show(
             format!("{:.0} % faster", -100.0 * LOWEST),
             format!(
                 "{:.0} % slower",
-                100.0 * (LOWEST + 0.003 * evidence.distribution.len() as f64)
+                100.0 * (LOWEST + BAR * evidence.distribution.len() as f64)
             ),
         ),
         events: ranged(evidence.events.iter().map(|event| Raw {
@@ -156,7 +156,7 @@ fn headline(driver: &RatedDriver, tiers: i32) -> String {
         measures.pace_percentile.high,
     ) {
         (Some(value), Some(low), Some(high)) => format!(
-            "faster than about {value:.0} of 100 drivers of this dataset (95 % sure: {low:.0} to {high:.0})"
+            "by lap times faster than about {value:.0} % of the other drivers here (95 % sure: {low:.0} to {high:.0} %)"
         ),
         _ => "of unknown pace".to_owned(),
     };

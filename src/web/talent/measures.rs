@@ -145,7 +145,7 @@ pub fn all(measures: &Measures) -> Vec<Written> {
         ),
         written(
             "Passes above expected",
-            "Passes beyond those that pace and place on the grid explain.",
+            "Of 100 chances to pass the mean driver at equal pace, how many more the driver takes than the mean driver.",
             Unit::Signed,
             &measures.passes_above_expected,
             false,
