@@ -17,6 +17,7 @@ use crate::challenges::dispatch::LocalWorker;
 use crate::challenges::upkeep::upkeep;
 use crate::http::guard::{guard, secure};
 use crate::http::measure::{keep_up, measure};
+use crate::http::request_log::RequestSpan;
 use crate::http::state::State;
 use crate::scoring::judge::Judge;
 use crate::scoring::kind::SubmissionKind;
@@ -70,7 +71,7 @@ pub async fn serve(
             .wrap(sessions)
             .wrap(Compress::default())
             .wrap(from_fn(measure))
-            .wrap(TracingLogger::default())
+            .wrap(TracingLogger::<RequestSpan>::new())
     })
     .workers(std::thread::available_parallelism().map_or(2, usize::from))
     .shutdown_timeout(5)

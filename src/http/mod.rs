@@ -9,6 +9,7 @@ pub mod downloads;
 pub mod fault;
 pub mod guard;
 pub mod measure;
+pub mod request_log;
 pub mod starter_kits;
 pub mod state;
 pub mod uploads;
