@@ -47,6 +47,7 @@ pub async fn serve(
     let key = Key::try_from(state.config.session_key()?.as_slice())?;
     let over_https = state.config.public_url().starts_with("https://");
     let session_days = i64::from(state.config.session_days);
+    let until = stop.clone();
     let server = HttpServer::new(move || {
         let sessions = DatabaseSessions {
             database: state.database.clone(),
@@ -63,6 +64,8 @@ pub async fn serve(
         // The last one wrapped is the first to see a request.
         App::new()
             .app_data(Data::new(state.clone()))
+            // What is told for as long as somebody listens ends with the server.
+            .app_data(Data::new(until.clone()))
             .configure(crate::api::configure)
             .configure(crate::web::configure)
             .wrap(from_fn(guard))

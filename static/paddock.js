@@ -4,6 +4,8 @@
 //   drop zones     [data-drop] around a file input takes dropped files and names what was chosen
 //   live status    [data-status-url] is replaced by the fragment at that address until one carries data-final;
 //                  where that also carries data-then, the page goes there
+//   live laps      [data-live] is replaced by what the page's own address + /live sends (server-sent events);
+//                  [data-live-status] says each new lap
 //   uploads        a form with data-upload sends its file part by part (tus 1.0.0) and goes on after a break
 
 const MINUTE = 60_000;
@@ -128,6 +130,40 @@ function followStatus(element) {
   if (!element.querySelector("[data-final]")) next();
 }
 
+/** Follows a driver's laps. The browser reconnects by itself after a break; where it gave up, and where all places are
+    taken, this tries again, ever more slowly. */
+function followLaps(element) {
+  const status = document.querySelector("[data-live-status]");
+  const say = (text) => { if (status && status.textContent !== text) status.textContent = text; };
+  let { after } = element.dataset;
+  let wait = 5_000;
+  const open = () => {
+    const source = new EventSource(`${location.pathname}/live?after=${after}`);
+    source.addEventListener("open", () => { wait = 5_000; say("Live: new laps appear here at once."); });
+    source.addEventListener("insights", (event) => {
+      const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+      element.replaceChildren(document.createRange().createContextualFragment(event.data));
+      enhance(element);
+      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    });
+    source.addEventListener("lap", (event) => {
+      after = event.lastEventId;
+      say(JSON.parse(event.data).text);
+    });
+    source.addEventListener("gone", () => {
+      source.close();
+      say("This link opens nothing any more. Ask whoever gave it to you for a new one.");
+    });
+    source.addEventListener("error", () => {
+      say("The connection broke; trying again…");
+      if (source.readyState !== EventSource.CLOSED) return;
+      setTimeout(open, wait);
+      wait = Math.min(wait * 2, 120_000);
+    });
+  };
+  open();
+}
+
 const PART = 8 * 2 ** 20;
 const TUS = { "tus-resumable": "1.0.0" };
 
@@ -225,4 +261,5 @@ function enhance(root) {
 
 enhance(document);
 for (const element of document.querySelectorAll("[data-status-url]")) followStatus(element);
+for (const element of document.querySelectorAll("[data-live]")) followLaps(element);
 setInterval(() => showTimes(document), MINUTE / 2);

@@ -66,6 +66,8 @@ pub enum Throttle {
     Message,
     /// Inviting people, guessing invitations' links.
     Invitation,
+    /// Opening drivers' personal links.
+    PersonalLink,
 }
 
 /// One line of the table.
@@ -169,6 +171,10 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/challenges/{slug}/leaderboard.{format}", Anyone, Read),
     rule("GET",  "/challenges/{slug}/teams/{id}", Anyone, Read),
 
+    // Pages: drivers and coaches, by a personal link
+    rule("GET",  "/driving/{key}", Anyone, Read).throttled(Throttle::PersonalLink),
+    rule("GET",  "/driving/{key}/live", Anyone, Read).throttled(Throttle::PersonalLink),
+
     // Pages: those who compete
     rule("POST", "/challenges/{slug}/rules", Account, Submit),
     rule("GET",  "/challenges/{slug}/join/{key}", Account, Read).throttled(Throttle::Invitation),
@@ -228,6 +234,13 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/challenges/{slug}/discussion/{id}/moderate", ORGANIZERS, Organize),
     rule("POST", "/challenges/{slug}/posts/{id}/moderate", ORGANIZERS, Organize),
     rule("GET",  "/console", ORGANIZERS, Organize),
+    rule("GET",  "/console/drivers", ORGANIZERS, Organize),
+    rule("POST", "/console/drivers", ORGANIZERS, Organize),
+    rule("GET",  "/console/drivers/{id}", ORGANIZERS, Organize),
+    rule("POST", "/console/drivers/{id}", ORGANIZERS, Organize),
+    rule("POST", "/console/drivers/{id}/link", ORGANIZERS, Organize),
+    rule("POST", "/console/drivers/{id}/delete", ORGANIZERS, Organize),
+    rule("POST", "/console/drivers/{id}/sessions/{session}/delete", ORGANIZERS, Organize),
     rule("GET",  "/console/datasets/new", ORGANIZERS, Organize),
     rule("POST", "/console/datasets/drafts", ORGANIZERS, Organize),
     rule("GET",  "/console/datasets/drafts/{key}", ORGANIZERS, Organize),
@@ -399,6 +412,18 @@ pub const RULES: &[Rule] = &[
     rule("DELETE", "/api/v1/challenges/{slug}/participants/invitations/{id}", ORGANIZERS, Organize),
     rule("PUT",  "/api/v1/challenges/{slug}/participants/teams/{id}/disqualification", ORGANIZERS, Organize),
     rule("DELETE", "/api/v1/challenges/{slug}/participants/teams/{id}/disqualification", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/coached-drivers", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/coached-drivers", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/coached-drivers/{id}", ORGANIZERS, Organize),
+    rule("PUT",  "/api/v1/coached-drivers/{id}", ORGANIZERS, Organize),
+    rule("DELETE", "/api/v1/coached-drivers/{id}", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/coached-drivers/{id}/link", ORGANIZERS, Organize),
+    rule("DELETE", "/api/v1/coached-drivers/{id}/link", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/coached-drivers/{id}/sessions", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/coached-drivers/{id}/sessions", ORGANIZERS, Organize),
+    rule("DELETE", "/api/v1/coached-drivers/{id}/sessions/{session}", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/coached-drivers/{id}/sessions/{session}/laps", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/coached-drivers/{id}/sessions/{session}/end", ORGANIZERS, Organize),
     rule("GET",  "/api/v1/workers", ORGANIZERS, Organize),
 
     // The API: workers

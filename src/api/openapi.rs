@@ -8,9 +8,9 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, announcements, baselines, bundles, challenges, corrections, datasets, discussion,
-    flags, inbox, kinds, leaderboard, life, metrics_catalogue, participants, receipts, runs,
-    scouting, submission_acts, submissions, talent, teams, uploads, worker, workers,
+    account, announcements, baselines, bundles, challenges, coached_drivers, corrections, datasets,
+    discussion, flags, inbox, kinds, leaderboard, life, metrics_catalogue, participants, receipts,
+    runs, scouting, submission_acts, submissions, talent, teams, uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -116,6 +116,18 @@ use crate::http::fault::Fault;
         scouting::searches,
         scouting::save_search,
         scouting::delete_search,
+        coached_drivers::list,
+        coached_drivers::add,
+        coached_drivers::find,
+        coached_drivers::change,
+        coached_drivers::delete,
+        coached_drivers::make_link,
+        coached_drivers::take_back_link,
+        coached_drivers::list_sessions,
+        coached_drivers::begin_session,
+        coached_drivers::delete_session,
+        coached_drivers::add_laps,
+        coached_drivers::end_session,
         workers::list,
         worker::announce,
         worker::lease,
@@ -137,6 +149,7 @@ use crate::http::fault::Fault;
         (name = "datasets", description = "Published data and its files"),
         (name = "uploads", description = "Sending raw files part by part, by the tus protocol 1.0.0"),
         (name = "talent", description = "What the best models say of drivers"),
+        (name = "coaching", description = "Drivers who see their own laps by a personal link"),
         (name = "account", description = "Who is asking"),
         (name = "worker", description = "For workers of other machines"),
     ),

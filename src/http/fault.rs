@@ -29,6 +29,7 @@ use crate::datasets::signed_links::LinkRefusal;
 use crate::platform::database::DatabaseError;
 use crate::platform::storage::StorageError;
 use crate::talent::board::BoardError;
+use crate::talent::coached_drivers::CoachingError;
 use crate::talent::scouts::ScoutError;
 
 /// A refusal or failure, in words for whoever asked.
@@ -383,6 +384,27 @@ impl From<ScoutError> for Fault {
             ScoutError::NotFound(_) | ScoutError::NotRated { .. } => Self::not_found(text),
             ScoutError::Invalid { field, problem } => Self::invalid(field, problem),
             ScoutError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<CoachingError> for Fault {
+    fn from(error: CoachingError) -> Self {
+        let text = error.to_string();
+        let conflict = |kind| Self::new(StatusCode::CONFLICT, kind, text.clone());
+        match error {
+            CoachingError::NoSuchDriver(_)
+            | CoachingError::NoSuchSession(_)
+            | CoachingError::NoSuchLink => Self::not_found(text),
+            CoachingError::Invalid { field, problem } => Self::invalid(&field, problem),
+            CoachingError::LabelTaken => Self {
+                field: Some("label".into()),
+                ..conflict("label_taken")
+            },
+            CoachingError::TooMany { .. } => conflict("too_many"),
+            CoachingError::OtherLap(_) => conflict("other_lap"),
+            CoachingError::Over => conflict("session_over"),
+            CoachingError::Database(error) => error.into(),
         }
     }
 }

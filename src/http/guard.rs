@@ -36,6 +36,7 @@ pub struct Throttles {
     submission: DefaultKeyedRateLimiter<IpAddr>,
     message: DefaultKeyedRateLimiter<IpAddr>,
     invitation: DefaultKeyedRateLimiter<IpAddr>,
+    personal_link: DefaultKeyedRateLimiter<IpAddr>,
 }
 
 impl Throttles {
@@ -51,6 +52,7 @@ impl Throttles {
             submission: per_minute(config.submissions_per_minute),
             message: per_minute(config.messages_per_minute),
             invitation: per_minute(config.invitations_per_minute),
+            personal_link: per_minute(config.personal_links_per_minute),
         }
     }
 
@@ -60,6 +62,7 @@ impl Throttles {
             Throttle::Submission => &self.submission,
             Throttle::Message => &self.message,
             Throttle::Invitation => &self.invitation,
+            Throttle::PersonalLink => &self.personal_link,
         };
         limiter.check_key(&address).map_err(|refused| {
             let wait = refused.wait_time_from(limiter.clock().now()).as_secs() + 1;
@@ -362,14 +365,27 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
     ),
 ];
 
+/// Addresses below this one are secrets.
+const PERSONAL_LINK: &str = "/driving/";
+
+/// What keeps an address that is a secret out of caches, search engines and other sites' logs, also where
+/// nothing is found at it.
+const SECRET_HEADERS: [(&str, &str); 3] = [
+    ("referrer-policy", "no-referrer"),
+    ("cache-control", "no-store"),
+    ("x-robots-tag", "noindex, nofollow"),
+];
+
 /// The middleware that puts the security headers on every answer, whoever made it.
 pub async fn secure(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let is_secret = request.path().starts_with(PERSONAL_LINK);
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
-    for (name, value) in SECURITY_HEADERS {
+    let of_secret = is_secret.then_some(SECRET_HEADERS).into_iter().flatten();
+    for (name, value) in SECURITY_HEADERS.into_iter().chain(of_secret) {
         headers.insert(
             HeaderName::from_static(name),
             HeaderValue::from_static(value),

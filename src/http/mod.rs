@@ -8,6 +8,7 @@ pub mod dataset_files;
 pub mod downloads;
 pub mod fault;
 pub mod guard;
+pub mod live;
 pub mod measure;
 pub mod request_log;
 pub mod starter_kits;

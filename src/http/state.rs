@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Notify;
 
 use super::guard::Throttles;
+use super::live::Live;
 use crate::accounts::passwords::Passwords;
 use crate::challenges::dispatch::Dispatch;
 use crate::datasets::drafts::Drafts;
@@ -46,6 +47,8 @@ pub struct State {
     pub link_signer: Arc<LinkSigner>,
     /// Sends letters.
     pub mailer: Mailer,
+    /// Tells pages of laps at once.
+    pub live: Live,
     /// How often addresses may call.
     pub throttles: Arc<Throttles>,
     /// What `/metrics` shows; none where another server of this process already counts.
@@ -90,6 +93,7 @@ impl State {
             publisher,
             link_signer,
             mailer,
+            live: Live::default(),
             metrics: crate::platform::observability::start_metrics(),
         })
     }

@@ -63,6 +63,8 @@ pub struct Config {
     pub submissions_per_minute: u32,
     /// Invitations to teams that one address may send, and invitation links that it may try, in a minute.
     pub invitations_per_minute: u32,
+    /// Drivers' personal pages that one address may open in a minute: a school's drivers share one.
+    pub personal_links_per_minute: u32,
     /// Whether an admin alone publishes challenges, after their organizers have handed them in for review.
     pub challenge_review: bool,
     /// Announcements, posts and reports that one address may send in a minute.
@@ -124,6 +126,7 @@ impl Default for Config {
             sign_in_per_minute: 20,
             submissions_per_minute: 60,
             invitations_per_minute: 30,
+            personal_links_per_minute: 300,
             challenge_review: false,
             messages_per_minute: 30,
             mail_url: String::new(),
@@ -197,6 +200,10 @@ impl Config {
             ("submissions_per_minute", config.submissions_per_minute),
             ("messages_per_minute", config.messages_per_minute),
             ("invitations_per_minute", config.invitations_per_minute),
+            (
+                "personal_links_per_minute",
+                config.personal_links_per_minute,
+            ),
         ] {
             if value == 0 {
                 return Err(ConfigurationError::Impossible(format!(

@@ -645,6 +645,48 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    coached_drivers (id) {
+        id -> BigInt,
+        owner_id -> BigInt,
+        label -> Text,
+        class -> Text,
+        weight_kg -> Nullable<Double>,
+        height_cm -> Nullable<Integer>,
+        birth_year -> Nullable<Integer>,
+        created_at -> Timestamp,
+        link_hash -> Nullable<Text>,
+        link_expires_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    driving_sessions (id) {
+        id -> BigInt,
+        driver_id -> BigInt,
+        track -> Text,
+        name -> Text,
+        wet -> Bool,
+        started_at -> Timestamp,
+        ended_at -> Nullable<Timestamp>,
+        summary -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    driven_laps (id) {
+        id -> BigInt,
+        driver_id -> BigInt,
+        session_id -> BigInt,
+        number -> Integer,
+        milliseconds -> Integer,
+        sectors -> Text,
+        out_lap -> Bool,
+        pit -> Bool,
+        received_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(audit_log -> users (actor_id));
@@ -700,6 +742,8 @@ diesel::joinable!(shortlisted_drivers -> shortlists (shortlist_id));
 diesel::joinable!(shortlisted_drivers -> challenges (challenge_id));
 diesel::joinable!(driver_notes -> challenges (challenge_id));
 diesel::joinable!(saved_searches -> challenges (challenge_id));
+diesel::joinable!(driving_sessions -> coached_drivers (driver_id));
+diesel::joinable!(driven_laps -> driving_sessions (session_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -746,4 +790,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     discussion_posts,
     post_reports,
     discussion_mutes,
+    coached_drivers,
+    driving_sessions,
+    driven_laps,
 );

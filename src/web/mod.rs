@@ -17,6 +17,7 @@ mod console;
 mod crawlers;
 mod datasets;
 mod discussion;
+mod driving;
 mod home;
 mod inbox;
 mod leaderboard;
@@ -42,5 +43,6 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(inbox::configure)
         .configure(datasets::configure)
         .configure(talent::configure)
+        .configure(driving::configure)
         .configure(console::configure);
 }

@@ -211,6 +211,7 @@ impl TestApp {
             // Letters too.
             mail_url: "none".into(),
             invitations_per_minute: 100_000,
+            personal_links_per_minute: 100_000,
             ..Config::default()
         };
         let clock = Clock::manual(beginning());
@@ -497,6 +498,11 @@ impl TestApp {
     pub async fn score_all(&self) {
         let worker = self.worker();
         while worker.step().await.unwrap() {}
+    }
+
+    /// Tells the server to stop, as a signal does.
+    pub fn stop(&self) {
+        self.stop.cancel();
     }
 
     /// Moves the clock.

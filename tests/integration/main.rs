@@ -6,6 +6,7 @@ mod binary;
 
 mod api;
 mod bundles;
+mod coaching;
 mod command_line;
 mod console;
 mod console_pages;

@@ -37,6 +37,7 @@ fn example(pattern: &str) -> String {
         ("{key}", "00000000000000000000000000000000"),
         ("{id}", "999999"),
         ("{run}", "999999"),
+        ("{session}", "999999"),
         ("{username}", "nobody"),
         ("{path:.*}", "none.csv"),
         ("{namespace}", "nobody"),

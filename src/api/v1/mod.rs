@@ -8,6 +8,7 @@ pub mod announcements;
 pub mod baselines;
 pub mod bundles;
 pub mod challenges;
+pub mod coached_drivers;
 pub mod corrections;
 pub mod datasets;
 pub mod discussion;
@@ -70,6 +71,7 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
             web::resource("/api/v1/challenges/{slug}/membership").post(challenges::accept_rules),
         )
         .configure(configure_teams)
+        .configure(configure_coached_drivers)
         .service(
             readable("/api/v1/challenges/{slug}/submissions", submissions::list)
                 .post(submissions::create),
@@ -242,6 +244,32 @@ fn configure_teams(routes: &mut ServiceConfig) {
                 .put(participants::disqualify)
                 .delete(participants::reinstate),
         );
+}
+
+/// Coached drivers.
+fn configure_coached_drivers(routes: &mut ServiceConfig) {
+    let one = |path: &str| format!("/api/v1/coached-drivers/{{id}}{path}");
+    routes
+        .service(
+            readable("/api/v1/coached-drivers", coached_drivers::list).post(coached_drivers::add),
+        )
+        .service(
+            readable(&one(""), coached_drivers::find)
+                .put(coached_drivers::change)
+                .delete(coached_drivers::delete),
+        )
+        .service(
+            web::resource(one("/link"))
+                .post(coached_drivers::make_link)
+                .delete(coached_drivers::take_back_link),
+        )
+        .service(
+            readable(&one("/sessions"), coached_drivers::list_sessions)
+                .post(coached_drivers::begin_session),
+        )
+        .service(web::resource(one("/sessions/{session}")).delete(coached_drivers::delete_session))
+        .service(web::resource(one("/sessions/{session}/laps")).post(coached_drivers::add_laps))
+        .service(web::resource(one("/sessions/{session}/end")).post(coached_drivers::end_session));
 }
 
 /// A resource that is served to `GET` and to `HEAD`.

@@ -22,6 +22,9 @@ pub struct Access {
     pub accounts: Vec<Account>,
     /// What they can look at.
     pub challenges: Vec<String>,
+    /// A driver's personal link; empty until it is made.
+    #[serde(default)]
+    pub driving: String,
     #[serde(skip)]
     folder: PathBuf,
 }
@@ -45,6 +48,7 @@ impl Access {
                 base_url,
                 accounts: Vec::new(),
                 challenges: Vec::new(),
+                driving: String::new(),
                 folder: folder.to_owned(),
             });
         };

@@ -9,6 +9,7 @@ mod access;
 mod baselines;
 mod challenges;
 mod championship;
+mod coaching;
 mod people;
 
 use std::io::{self, ErrorKind};
@@ -114,6 +115,7 @@ async fn prepare(state: &State, folder: &Path) -> anyhow::Result<()> {
     let waiting = Progress::begin("Publishing the talent board", 0)?;
     let principal = Principal::Browser(organizer.user.clone());
     waiting.finish(publish_board(state, &principal).await?)?;
+    coaching::add(state, &mut access, &organizer.user).await?;
     access.challenges = slugs;
     access.finish()?;
     match announce(&access) {
@@ -137,6 +139,7 @@ fn announce(access: &Access) -> io::Result<()> {
         })
         .collect();
     output::table(["ACCOUNT", "PASSWORD", "ROLE"], &rows)?;
+    output::line(format!("\nA driver's own page: {}", access.driving))?;
     output::line(format!(
         "\nAPI tokens: {}. Ctrl-C stops.",
         access.path().display()

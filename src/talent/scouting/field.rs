@@ -265,7 +265,8 @@ fn place(driver: &str, consensus: Option<&Consensus>) -> Column<RankInterval> {
         .ok_or(Missing::NoConsensus)
 }
 
-fn consistency(clean: &[Observation<'_>]) -> Column<f64> {
+/// How much clean laps scatter around the median of their stint, as a fraction of lap time.
+pub(in crate::talent) fn consistency(clean: &[Observation<'_>]) -> Column<f64> {
     let mut stints: BTreeMap<_, Vec<f64>> = BTreeMap::new();
     for lap in clean {
         let stint = (session(lap), lap.kart, lap.stint);

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 pub use evidence::{BAR, EventPace, Evidence, LOWEST, SectorPace, evidence};
 
 use field::Field;
+pub(in crate::talent) use field::consistency;
 
 use super::consensus::{Consensus, RankInterval};
 use super::pace_model::{Estimate, Fit, Observation, TimedLap, clean_laps};

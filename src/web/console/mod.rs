@@ -6,6 +6,7 @@ mod bundles;
 mod challenge;
 mod challenge_edit;
 mod challenge_form;
+mod coached_drivers;
 mod correction;
 mod dataset_draft;
 mod dataset_measure;
@@ -144,6 +145,7 @@ pub fn configure(routes: &mut ServiceConfig) {
             web::post().to(runs::score_again),
         )
         .configure(participants::configure)
+        .configure(coached_drivers::configure)
         .route("/console/workers", get().to(workers::list))
         .route("/console/workers/now", get().to(workers::part))
         .route("/console/mail", get().to(mail::list))
