@@ -170,6 +170,10 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/challenges/{slug}/discussion/{id}", Anyone, Read),
     rule("GET",  "/challenges/{slug}/leaderboard.{format}", Anyone, Read),
     rule("GET",  "/challenges/{slug}/teams/{id}", Anyone, Read),
+    rule("GET",  "/experts", Anyone, Read),
+    rule("GET",  "/experts/{username}", Anyone, Read),
+    rule("GET",  "/medals", Anyone, Read),
+    rule("GET",  "/receipts/{id}", Anyone, Read),
 
     // Pages: drivers and coaches, by a personal link
     rule("GET",  "/driving/{key}", Anyone, Read).throttled(Throttle::PersonalLink),
@@ -196,6 +200,7 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/submissions/{id}/description", Account, Submit),
     rule("GET",  "/submissions/{id}/status", Account, Read),
     rule("GET",  "/submissions/{id}/receipt", Account, Read),
+    rule("POST", "/submissions/{id}/receipt", Account, Submit),
     rule("GET",  "/challenges/{slug}/discussion/new", Account, Submit),
     rule("POST", "/challenges/{slug}/discussion", Account, Submit).throttled(Throttle::Message),
     rule("POST", "/challenges/{slug}/discussion/{id}", Account, Submit).throttled(Throttle::Message),
@@ -209,6 +214,9 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/account", Account, Read),
     rule("GET",  "/account/notifications", Account, Read),
     rule("POST", "/account/notifications", Account, Submit),
+    rule("GET",  "/account/profile", Account, Read),
+    rule("POST", "/account/profile", Account, Submit),
+    rule("GET",  "/account/contacts", Account, Read),
     rule("POST", "/account/tokens", Account, Organize),
     rule("POST", "/account/tokens/{id}/revoke", Account, Organize),
 
@@ -226,6 +234,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/scouting/shortlists/{id}", SCOUTS, Read),
     rule("POST", "/scouting/shortlists/{id}/delete", SCOUTS, Submit),
     rule("POST", "/scouting/searches/{id}/delete", SCOUTS, Submit),
+    rule("POST", "/experts/{username}/contact", SCOUTS, Submit).throttled(Throttle::Message),
 
     // Pages: organizers
     rule("POST", "/challenges/{slug}/announcements", ORGANIZERS, Organize).throttled(Throttle::Message),
@@ -324,6 +333,8 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/datasets/{slug}/files/{path:.*}", Anyone, Read),
     rule("GET",  "/api/v1/metrics", Anyone, Read),
     rule("GET",  "/api/v1/receipts/key", Anyone, Read),
+    rule("GET",  "/api/v1/experts", Anyone, Read),
+    rule("GET",  "/api/v1/experts/{username}", Anyone, Read),
 
     // The hub's API, for the clients of Hugging Face; whose files they are, the dataset says
     rule("GET",  "/api/whoami-v2", Account, Read),
@@ -337,6 +348,8 @@ pub const RULES: &[Rule] = &[
 
     // The API: those who compete
     rule("GET",  "/api/v1/me", Account, Read),
+    rule("GET",  "/api/v1/me/profile", Account, Read),
+    rule("PUT",  "/api/v1/me/profile", Account, Submit),
     rule("GET",  "/api/v1/inbox", Account, Read),
     rule("POST", "/api/v1/challenges/{slug}/discussion", Account, Submit).throttled(Throttle::Message),
     rule("POST", "/api/v1/challenges/{slug}/discussion/{id}", Account, Submit).throttled(Throttle::Message),
@@ -370,6 +383,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/api/v1/scouting/searches", SCOUTS, Read),
     rule("POST", "/api/v1/talent/{slug}/searches", SCOUTS, Submit),
     rule("DELETE", "/api/v1/scouting/searches/{id}", SCOUTS, Submit),
+    rule("POST", "/api/v1/experts/{username}/contact", SCOUTS, Submit).throttled(Throttle::Message),
 
     // The API: organizers
     rule("POST", "/api/v1/datasets", ORGANIZERS, Organize),

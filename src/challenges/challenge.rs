@@ -634,6 +634,23 @@ pub fn find(
     with_phases(connection, slug, row)
 }
 
+/// Address and name of those of these challenges that the caller may know of.
+pub fn known_among(
+    connection: &mut DatabaseConnection,
+    principal: &Principal,
+    ids: &[i64],
+) -> Result<std::collections::HashMap<i64, (String, String)>, DatabaseError> {
+    let rows: Vec<(i64, String, String)> = challenges::table
+        .filter(challenges::id.eq_any(ids))
+        .filter(known_to(principal))
+        .select((challenges::id, challenges::slug, challenges::title))
+        .load(connection)?;
+    Ok(rows
+        .into_iter()
+        .map(|(id, slug, title)| (id, (slug, title)))
+        .collect())
+}
+
 /// The challenge of this address with its phases, if the caller may run it.
 pub fn find_managed_with_phases(
     connection: &mut DatabaseConnection,

@@ -281,7 +281,8 @@ impl TeamEntry {
         self.remember(connection, now, None)
     }
 
-    /// Counts the teams that are ranked and asks for new tiers.
+    /// Counts the teams that are ranked, asks for new tiers and, where the challenge is over, for new
+    /// final standings.
     fn announce(
         &self,
         connection: &mut DatabaseConnection,
@@ -292,6 +293,7 @@ impl TeamEntry {
             .set((
                 phases::entry_count.eq(phases::entry_count + change),
                 phases::standings_stale.eq(true),
+                phases::settled_at.eq(None::<NaiveDateTime>),
             ))
             .execute(connection)?;
         Ok(())

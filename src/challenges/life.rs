@@ -13,6 +13,7 @@ use super::challenge::{
     Challenge, ChallengeError, Phase, PhaseState, Stage, find_managed, find_managed_with_phases,
     invalid,
 };
+use super::final_standings;
 use super::reuse::missing_files;
 use crate::accounts::permissions::Principal;
 use crate::accounts::users::Role;
@@ -273,6 +274,8 @@ pub fn reschedule(
             phase.name, dates.starts_at, dates.ends_at
         ));
     }
+    // They may not tell of a private board that is closed again.
+    final_standings::unsettle(connection, challenge.id)?;
     record(
         connection,
         now,

@@ -3,7 +3,8 @@
 //! [`draft`] is what an organizer writes, [`posting`] tries its solutions, [`challenge`] keeps it, [`life`]
 //! brings it from draft to archive.
 //! [`membership`] is who takes part ([`joining`], [`teams`], [`participants`]), [`submissions`] what they send and whether it is accepted
-//! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks, and
+//! ([`limits`]). [`dispatch`] hands runs to workers and takes their reports (`reports`), [`leaderboard`] ranks,
+//! [`final_standings`] keeps how it ended ([`medals`]), and
 //! [`workload`] and [`attention`] tell an organizer what waits, [`act_log`] what was done. [`starter_kit`] is what a competitor begins with.
 //! [`reuse`] clones, exports and imports challenges ([`bundle`], [`codabench`], [`templates`]).
 //!
@@ -28,12 +29,14 @@ pub mod dispatch;
 pub mod draft;
 mod entries;
 pub mod export;
+pub mod final_standings;
 pub mod flags;
 pub mod history;
 pub mod joining;
 pub mod leaderboard;
 pub mod life;
 pub mod limits;
+pub mod medals;
 pub mod membership;
 pub mod participants;
 pub mod posting;

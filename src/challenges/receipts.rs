@@ -1,21 +1,25 @@
-//! Receipts: signed in the transaction that stores the outcome, and shown to the team and the organizer.
+//! Receipts: signed in the transaction that stores the outcome, and shown to the team and the organizer,
+//! and to everybody where the team wants it and the challenge is over.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
+use super::challenge::{self, ChallengeError};
 use super::leaderboard::FiniteScores;
+use super::membership;
 use super::submissions::{self, SubmissionDetail};
 use crate::accounts::permissions::Principal;
+use crate::platform::audit::{self, Act};
 use crate::platform::column_types::{Json, json_text};
 use crate::platform::database::{DatabaseConnection, DatabaseError};
 use crate::platform::schema::{
-    challenges, datasets, phases, receipts, releases, submissions as rows,
+    challenges, datasets, phases, public_receipts, receipts, releases, submissions as rows,
 };
 use crate::scoring::judge::Judgement;
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::queue::Lease;
 use crate::scoring::receipt::{
-    self, DatasetRelease, Facts, Features, JudgedSubmission, KeptReceipt, ReceiptKey,
+    self, DatasetRelease, Facts, Features, JudgedSubmission, KeptReceipt, ReceiptKey, SignedReceipt,
 };
 use crate::scoring::sandbox::Limits;
 use crate::scoring::verdict::Verdict;
@@ -158,6 +162,123 @@ pub fn of_submission(
     };
     let kept = newest(connection, id)?;
     Ok(Some((detail, kept)))
+}
+
+/// Whether a team shows a submission's receipt to everybody.
+pub fn is_shown(connection: &mut DatabaseConnection, id: i64) -> Result<bool, DatabaseError> {
+    let shown: i64 = public_receipts::table
+        .filter(public_receipts::submission_id.eq(id))
+        .count()
+        .get_result(connection)?;
+    Ok(shown > 0)
+}
+
+/// Why a receipt is not shown to everybody, or cannot be.
+#[derive(Debug, thiserror::Error)]
+pub enum ShowError {
+    /// There is no such submission of the caller's team.
+    #[error("There is no such submission of your team.")]
+    NotFound,
+    /// There is none, or its team does not show it, or its challenge is not over: which is not told.
+    #[error("There is no public receipt of a submission {0}.")]
+    NotPublic(i64),
+    /// The challenge runs on.
+    #[error("A receipt can be shown to everybody when the challenge is over.")]
+    NotOver,
+    /// The database could not be asked.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}
+
+impl From<diesel::result::Error> for ShowError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Shows a submission's receipt to everybody who may know of its challenge, or no longer. Any member of its
+/// team decides. Call it in a write transaction.
+pub fn set_shown(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    id: i64,
+    shown: bool,
+) -> Result<(), ShowError> {
+    let user = principal.user().ok_or(ShowError::NotFound)?;
+    let detail = submissions::detail(connection, now, principal, id)?.ok_or(ShowError::NotFound)?;
+    let challenge_id = detail.submission.challenge_id;
+    let own = membership::of(connection, challenge_id, user.id)?;
+    if own.is_none_or(|own| own.team_id != detail.submission.team_id) {
+        return Err(ShowError::NotFound);
+    }
+    diesel::delete(public_receipts::table.find(id)).execute(connection)?;
+    if shown {
+        if !detail.disclosure.all_over {
+            return Err(ShowError::NotOver);
+        }
+        diesel::insert_into(public_receipts::table)
+            .values((
+                public_receipts::submission_id.eq(id),
+                public_receipts::shown_by.eq(user.id),
+                public_receipts::shown_at.eq(now.naive_utc()),
+            ))
+            .execute(connection)?;
+    }
+    let act = Act {
+        actor_id: Some(user.id),
+        action: match shown {
+            true => "receipt.show",
+            false => "receipt.hide",
+        },
+        subject: &format!("submission:{id}"),
+        challenge_id: Some(challenge_id),
+        detail: "",
+    };
+    Ok(audit::record(connection, now, &act)?)
+}
+
+/// A receipt that everybody may read.
+pub struct PublicReceipt {
+    /// The challenge's address.
+    pub challenge_slug: String,
+    /// Its name.
+    pub challenge_title: String,
+    /// The receipt, opened.
+    pub signed: SignedReceipt,
+}
+
+/// The receipt of a submission, if its team shows it, the challenge is over and the caller may know of it.
+pub fn public(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    id: i64,
+) -> Result<PublicReceipt, ShowError> {
+    let slug: Option<String> = public_receipts::table
+        .inner_join(rows::table.on(rows::id.eq(public_receipts::submission_id)))
+        .inner_join(challenges::table.on(challenges::id.eq(rows::challenge_id)))
+        .filter(public_receipts::submission_id.eq(id))
+        .select(challenges::slug)
+        .first(connection)
+        .optional()?;
+    let not_public = || ShowError::NotPublic(id);
+    let slug = slug.ok_or_else(not_public)?;
+    let (challenge, phases) = match challenge::find(connection, principal, &slug) {
+        Ok(found) => found,
+        Err(ChallengeError::Database(error)) => return Err(error.into()),
+        Err(_) => return Err(not_public()),
+    };
+    // Then nothing of any of its submissions is kept back: see `Disclosure::opens`.
+    if !phases.iter().all(|phase| phase.is_over(now)) {
+        return Err(not_public());
+    }
+    let kept = newest(connection, id)?.ok_or_else(not_public)?;
+    Ok(PublicReceipt {
+        challenge_slug: challenge.slug,
+        challenge_title: challenge.title,
+        signed: kept.shown(true),
+    })
 }
 
 /// The receipt of a submission that has this signature.

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::challenge::{ChallengeError, find_managed, invalid};
 use super::draft::Joining;
+use super::final_standings;
 use crate::accounts::permissions::Principal;
 use crate::platform::audit::{self, Act};
 use crate::platform::database::DatabaseConnection;
@@ -60,6 +61,8 @@ pub fn configure(
         changed.push("eligibility".to_owned());
     }
     if challenge.joining != settings.joining {
+        // Medals depend on whether everybody could join.
+        final_standings::unsettle(connection, challenge.id)?;
         changed.push(format!(
             "joining from {} to {}",
             challenge.joining, settings.joining

@@ -1,10 +1,12 @@
 //! What has to be done because time passes or a board changed, by any server's process: submissions taken
-//! over into a phase that has begun, corrections that nobody finished, tiers made anew. Several servers may do it at once.
+//! over into a phase that has begun, corrections that nobody finished, tiers made anew, final standings
+//! drawn up. Several servers may do it at once.
 
 use std::sync::Arc;
 
 use super::carry_over::{carry_over_due, is_any_due};
 use super::corrections;
+use super::final_standings;
 use super::tiers;
 use crate::platform::clock::Clock;
 use crate::platform::database::{Database, DatabaseError};
@@ -33,5 +35,6 @@ pub async fn upkeep(
     };
     let corrected = corrections::finish_due(database, now, key).await?;
     tiers::refresh(database).await?;
+    final_standings::settle_due(database, now).await?;
     Ok(carried > 0 || corrected)
 }

@@ -17,6 +17,7 @@ use crate::challenges::corrections::CorrectionError;
 use crate::challenges::discussion::DiscussionError;
 use crate::challenges::dispatch::RunError;
 use crate::challenges::limits::LimitReached;
+use crate::challenges::receipts::ShowError;
 use crate::challenges::reuse::ReuseError;
 use crate::challenges::runs::RunActError;
 use crate::challenges::selection::SelectionError;
@@ -30,6 +31,7 @@ use crate::platform::database::DatabaseError;
 use crate::platform::storage::StorageError;
 use crate::talent::board::BoardError;
 use crate::talent::coached_drivers::CoachingError;
+use crate::talent::experts::ExpertError;
 use crate::talent::scouts::ScoutError;
 
 /// A refusal or failure, in words for whoever asked.
@@ -388,6 +390,23 @@ impl From<ScoutError> for Fault {
     }
 }
 
+impl From<ExpertError> for Fault {
+    fn from(error: ExpertError) -> Self {
+        let text = error.to_string();
+        match error {
+            ExpertError::NotFound(_) | ExpertError::NotOpen(_) => Self::not_found(text),
+            ExpertError::Invalid { field, problem } => Self::invalid(field, problem),
+            ExpertError::WroteLately { .. } => {
+                Self::new(StatusCode::CONFLICT, "wrote_lately", text)
+            }
+            ExpertError::WroteOften { .. } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_messages", text)
+            }
+            ExpertError::Database(error) => error.into(),
+        }
+    }
+}
+
 impl From<CoachingError> for Fault {
     fn from(error: CoachingError) -> Self {
         let text = error.to_string();
@@ -405,6 +424,17 @@ impl From<CoachingError> for Fault {
             CoachingError::OtherLap(_) => conflict("other_lap"),
             CoachingError::Over => conflict("session_over"),
             CoachingError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ShowError> for Fault {
+    fn from(error: ShowError) -> Self {
+        let text = error.to_string();
+        match error {
+            ShowError::NotFound | ShowError::NotPublic(_) => Self::not_found(text),
+            ShowError::NotOver => Self::new(StatusCode::CONFLICT, "not_over", text),
+            ShowError::Database(error) => error.into(),
         }
     }
 }

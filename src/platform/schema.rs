@@ -211,6 +211,7 @@ diesel::table! {
         public_digits -> Nullable<Integer>,
         standings_stale -> Bool,
         revision -> Integer,
+        settled_at -> Nullable<Timestamp>,
     }
 }
 
@@ -661,6 +662,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    final_standings (challenge_id, team_id) {
+        challenge_id -> BigInt,
+        phase_id -> BigInt,
+        team_id -> BigInt,
+        submission_id -> BigInt,
+        rank -> BigInt,
+        teams -> BigInt,
+        medal -> Nullable<Text>,
+        ended_at -> Timestamp,
+    }
+}
+
+diesel::table! {
     driving_sessions (id) {
         id -> BigInt,
         driver_id -> BigInt,
@@ -670,6 +684,21 @@ diesel::table! {
         started_at -> Timestamp,
         ended_at -> Nullable<Timestamp>,
         summary -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    expert_profiles (user_id) {
+        user_id -> BigInt,
+        headline -> Text,
+        about -> Text,
+        website -> Text,
+        is_public -> Bool,
+        open_to_contact -> Bool,
+        gold -> BigInt,
+        silver -> BigInt,
+        bronze -> BigInt,
+        results -> BigInt,
     }
 }
 
@@ -684,6 +713,26 @@ diesel::table! {
         out_lap -> Bool,
         pit -> Bool,
         received_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    expert_contacts (id) {
+        id -> BigInt,
+        expert_id -> BigInt,
+        sender_id -> BigInt,
+        organisation -> Text,
+        message -> Text,
+        reply_to -> Text,
+        sent_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    public_receipts (submission_id) {
+        submission_id -> BigInt,
+        shown_by -> BigInt,
+        shown_at -> Timestamp,
     }
 }
 
@@ -744,6 +793,9 @@ diesel::joinable!(driver_notes -> challenges (challenge_id));
 diesel::joinable!(saved_searches -> challenges (challenge_id));
 diesel::joinable!(driving_sessions -> coached_drivers (driver_id));
 diesel::joinable!(driven_laps -> driving_sessions (session_id));
+diesel::joinable!(final_standings -> teams (team_id));
+diesel::joinable!(expert_profiles -> users (user_id));
+diesel::joinable!(expert_contacts -> users (sender_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -793,4 +845,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     coached_drivers,
     driving_sessions,
     driven_laps,
+    final_standings,
+    expert_profiles,
+    expert_contacts,
+    public_receipts,
 );

@@ -18,9 +18,11 @@ mod crawlers;
 mod datasets;
 mod discussion;
 mod driving;
+mod experts;
 mod home;
 mod inbox;
 mod leaderboard;
+mod profile;
 mod receipts;
 mod submissions;
 mod talent;
@@ -34,6 +36,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(crawlers::configure)
         .configure(home::configure)
         .configure(accounts::configure)
+        .configure(profile::configure)
         .configure(challenges::configure)
         .configure(submissions::configure)
         .configure(receipts::configure)
@@ -44,5 +47,6 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(datasets::configure)
         .configure(talent::configure)
         .configure(driving::configure)
+        .configure(experts::configure)
         .configure(console::configure);
 }

@@ -21,7 +21,7 @@ use crate::messages::inbox::COUNTED;
 pub struct Page {
     /// Who is signed in.
     pub user: Option<PageUser>,
-    /// The part of the site that the header marks: `challenges`, `datasets`, `talent`, `console`,
+    /// The part of the site that the header marks: `challenges`, `datasets`, `experts`, `talent`, `console`,
     /// `inbox`, `account`, or nothing.
     pub active: &'static str,
     /// Path and query, for the way back after signing in.

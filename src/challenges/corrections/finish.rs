@@ -313,6 +313,7 @@ impl Running {
                 phases::program_sha256.eq(&task.program_sha256),
                 phases::revision.eq(phases::revision + 1),
                 phases::standings_stale.eq(true),
+                phases::settled_at.eq(None::<chrono::NaiveDateTime>),
             ))
             .execute(connection)?;
         self.hand_out_again(connection, task)?;

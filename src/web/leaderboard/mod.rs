@@ -18,8 +18,10 @@ use crate::accounts::permissions::Principal;
 use crate::challenges::challenge::{self, Phase};
 use crate::challenges::corrections;
 use crate::challenges::disclosure::Disclosure;
+use crate::challenges::final_standings;
 use crate::challenges::history;
 use crate::challenges::leaderboard::{self, Board, Cursor, Entry};
+use crate::challenges::medals::Medal;
 use crate::challenges::membership;
 use crate::http::fault::Fault;
 use crate::http::guard::see_other;
@@ -96,6 +98,8 @@ struct Row {
     lead: String,
     secondary: Vec<String>,
     is_verified: bool,
+    /// What the team won, where the challenge is over.
+    medal: Option<Medal>,
     shaken: Option<Move>,
     entries: i64,
     at: DateTime<Utc>,
@@ -221,6 +225,7 @@ struct Making<'a> {
     query_phase: &'a str,
     own_team: Option<i64>,
     public_ranks: HashMap<i64, i64>,
+    medals: HashMap<i64, Medal>,
     is_first_page: bool,
 }
 
@@ -297,6 +302,7 @@ fn rows(entries: Vec<Entry>, shown: usize, making: &Making<'_>) -> Vec<Row> {
                 .unwrap_or_default(),
             secondary,
             is_verified: entry.is_verified,
+            medal: making.medals.get(&entry.team_id).copied(),
             shaken: entry
                 .rank
                 .zip(public)
@@ -375,16 +381,19 @@ async fn leaderboard_page(
                 Some(of) => leaderboard::standing(connection, phase.id, of.team_id, board)?,
                 None => None,
             };
-            let public_ranks = if board == Board::Private {
+            let (public_ranks, medals) = if board == Board::Private {
                 let teams: Vec<i64> = page
                     .entries
                     .iter()
                     .chain(&own)
                     .map(|entry| entry.team_id)
                     .collect();
-                leaderboard::public_ranks(connection, phase.id, &teams)?
+                (
+                    leaderboard::public_ranks(connection, phase.id, &teams)?,
+                    final_standings::medals_of(connection, phase.id, &teams)?,
+                )
             } else {
-                HashMap::new()
+                (HashMap::new(), HashMap::new())
             };
             let moments = history::moments(connection, phase.id, MOMENTS)?;
             let correction = corrections::newest_of(connection, phase)?;
@@ -393,14 +402,14 @@ async fn leaderboard_page(
                 disclosure,
                 page,
                 own,
-                public_ranks,
+                (public_ranks, medals),
                 moments,
                 correction,
             );
             Ok::<_, Fault>((challenge, phase.clone(), choices, found, seen))
         })
         .await?;
-    let (board, disclosure, page, own, public_ranks, moments, correction) = seen;
+    let (board, disclosure, page, own, (public_ranks, medals), moments, correction) = seen;
     let query_phase = query
         .phase
         .map(|number| format!("?phase={number}"))
@@ -426,6 +435,7 @@ async fn leaderboard_page(
         query_phase: &query_phase,
         own_team,
         public_ranks,
+        medals,
         is_first_page: query.after.is_none(),
     };
     let mut rows = rows(entries, shown, &making);

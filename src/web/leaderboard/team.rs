@@ -9,10 +9,13 @@ use super::BoardQuery;
 use crate::accounts::permissions::Principal;
 use crate::challenges::challenge;
 use crate::challenges::disclosure::Disclosure;
+use crate::challenges::final_standings;
 use crate::challenges::history::{self, Step};
 use crate::challenges::leaderboard::{self, Board};
+use crate::challenges::medals::Medal;
 use crate::http::fault::Fault;
 use crate::http::state::State;
+use crate::talent::experts::results;
 use crate::web::challenges::{Choice, Head, choose_phase, direction};
 use crate::web::format;
 use crate::web::page::Page;
@@ -40,6 +43,11 @@ struct TeamPage {
     challenge: Head,
     choices: Vec<Choice>,
     team: String,
+    /// Those who have public profiles, when the challenge is over.
+    members: Vec<String>,
+    /// How many others there are.
+    other_members: usize,
+    medal: Option<Medal>,
     metric_key: String,
     direction: &'static str,
     /// Its rank on the public board, where it has one.
@@ -61,7 +69,7 @@ pub async fn show(
     let now = state.clock.now();
     let (slug, team_id) = path.into_inner();
     let (asker, asked) = (principal.clone(), query.phase);
-    let (challenge, phase, choices, team, steps, standing) = state
+    let (challenge, phase, choices, (team, members, medal), steps, standing) = state
         .database
         .read(move |connection| {
             let (challenge, phases) = challenge::find(connection, &asker, &slug)?;
@@ -74,16 +82,36 @@ pub async fn show(
             let disclosure = Disclosure::new(phase, &phases, now, may_manage);
             let standing = leaderboard::standing(connection, phase.id, team_id, Board::Public)?
                 .map(|entry| disclosure.entry(Board::Public, entry));
-            Ok::<_, Fault>((challenge, phase.clone(), choices, team, steps, standing))
+            // Who is in a team is told when nobody can change it any more.
+            let (members, medal) = if phases.iter().all(|phase| phase.is_over(now)) {
+                let mut members = results::members_of(connection, &[team_id])?;
+                let medal = final_standings::medals_of(connection, phase.id, &[team_id])?;
+                (
+                    members.remove(&team_id).unwrap_or_default(),
+                    medal.get(&team_id).copied(),
+                )
+            } else {
+                (Vec::new(), None)
+            };
+            let of_team = (team, members, medal);
+            Ok::<_, Fault>((challenge, phase.clone(), choices, of_team, steps, standing))
         })
         .await?;
     let scores: Vec<f64> = steps.iter().map(|step| step.score).collect();
     let texts = format::scores(&scores);
     let end = phase.late_from().min(now);
+    let all = members.len();
+    let named: Vec<String> = members
+        .into_iter()
+        .filter_map(|member| member.public_name)
+        .collect();
     let view = TeamPage {
         page: Page::new(&request, "challenges"),
         challenge: Head::new(&challenge, &phase, &principal, now),
         choices,
+        other_members: all - named.len(),
+        members: named,
+        medal,
         chart: chart(&team, &steps, &texts, end),
         metric_key: phase.metric.to_string().replace('_', " "),
         direction: direction(&phase.metric),

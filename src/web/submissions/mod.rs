@@ -23,6 +23,7 @@ use crate::scoring::explanation::Explanation;
 use crate::scoring::judge::Logs;
 use crate::scoring::sandbox::{self, Usage};
 use crate::scoring::verdict::Verdict;
+use crate::talent::contributivity::{self, Contributivity, percent};
 use crate::web::challenges::{Choice, Head, choose_phase, direction, kind_title, metric_name};
 use crate::web::format;
 use crate::web::markdown;
@@ -452,12 +453,20 @@ fn position(submission: &Submission) -> String {
         .join(", ")
 }
 
+/// What a submission's page says beside what became of it.
+struct Beside {
+    /// The team's earlier submission of the same bytes.
+    same_file: Option<i64>,
+    /// What the consensus of the talent board owes to it.
+    contributivity: Option<Contributivity>,
+}
+
 /// A submission and its team's standing, for those who may see it.
 async fn find(
     state: &State,
     principal: Principal,
     id: i64,
-) -> Result<(SubmissionDetail, StatusPart, Option<i64>), Fault> {
+) -> Result<(SubmissionDetail, StatusPart, Beside), Fault> {
     let now = state.clock.now();
     let found = state
         .database
@@ -477,14 +486,37 @@ async fn find(
                 }
                 _ => None,
             };
-            let same = submissions::same_file(connection, one)?;
-            Ok::<_, Fault>(Some((detail, standing, same)))
+            let beside = Beside {
+                same_file: submissions::same_file(connection, one)?,
+                contributivity: contributivity::of_submission(connection, &detail)?,
+            };
+            Ok::<_, Fault>(Some((detail, standing, beside)))
         })
         .await?;
-    let (detail, standing, same) = found
+    let (detail, standing, beside) = found
         .ok_or_else(|| Fault::not_found("There is no such submission, or it is another team's."))?;
     let status = StatusPart::new(&detail, standing);
-    Ok((detail, status, same))
+    Ok((detail, status, beside))
+}
+
+/// What the consensus owes to the submission, as its page says it.
+struct Owed {
+    weight: String,
+    /// Empty where nobody can say.
+    fair_share: String,
+    in_words: String,
+    published_at: DateTime<Utc>,
+}
+
+impl From<Contributivity> for Owed {
+    fn from(owed: Contributivity) -> Self {
+        Self {
+            weight: percent(owed.weight),
+            fair_share: owed.fair_share.map(percent).unwrap_or_default(),
+            in_words: owed.in_words(),
+            published_at: owed.published_at,
+        }
+    }
 }
 
 #[derive(Template)]
@@ -502,6 +534,7 @@ struct SubmissionPage {
     scored_at: Option<DateTime<Utc>>,
     /// The team's earlier submission of the same bytes.
     same_file: Option<i64>,
+    contributivity: Option<Owed>,
     carried_from: Option<i64>,
     is_selected: bool,
     may_choose: bool,
@@ -516,7 +549,7 @@ async fn submission(
     principal: Principal,
     id: Path<i64>,
 ) -> Result<HttpResponse, Fault> {
-    let (detail, status, same_file) = find(&state, principal, id.into_inner()).await?;
+    let (detail, status, beside) = find(&state, principal, id.into_inner()).await?;
     let SubmissionDetail {
         submission,
         challenge_title,
@@ -535,7 +568,8 @@ async fn submission(
         sha256: submission.sha256,
         received_at: submission.received_at,
         scored_at: submission.scored_at,
-        same_file,
+        same_file: beside.same_file,
+        contributivity: beside.contributivity.map(Owed::from),
         carried_from: submission.carried_from,
         is_selected: submission.is_selected,
         may_choose: may_withdraw
