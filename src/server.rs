@@ -19,10 +19,12 @@ use crate::http::guard::{guard, secure};
 use crate::http::measure::{keep_up, measure};
 use crate::http::request_log::RequestSpan;
 use crate::http::state::State;
+use crate::platform::database::DatabaseConnection;
 use crate::scoring::judge::Judge;
 use crate::scoring::kind::SubmissionKind;
 use crate::scoring::worker::Worker;
 use crate::scoring::workers::{memory_of_a_run, parse_kinds};
+use crate::talent::consent::{ConsentError, expiry};
 use crate::web::errors::faults_as_pages;
 
 /// The name of the session cookie.
@@ -96,7 +98,18 @@ pub async fn serve(
     Ok(())
 }
 
-/// Deletes what organizers left behind: now, and then every hour.
+/// Writes down which contact requests nobody answered in time.
+async fn end_requests(state: &State) -> Result<usize, ConsentError> {
+    let now = state.clock.now();
+    let is_due = move |connection: &mut DatabaseConnection| expiry::is_due(connection, now);
+    if !state.database.read(is_due).await? {
+        return Ok(0);
+    }
+    let expire = move |connection: &mut DatabaseConnection| expiry::expire(connection, now);
+    state.database.write(expire).await
+}
+
+/// Deletes what organizers left behind, and ends what nobody answered: now, and then every hour.
 async fn sweep(state: State, stop: CancellationToken) {
     let mut hourly = tokio::time::interval(std::time::Duration::from_secs(60 * 60));
     loop {
@@ -108,6 +121,11 @@ async fn sweep(state: State, stop: CancellationToken) {
             Ok(0) => {}
             Ok(drafts) => tracing::info!(drafts, "deleted drafts that nobody came back for"),
             Err(error) => tracing::warn!(%error, "drafts could not be swept"),
+        }
+        match end_requests(&state).await {
+            Ok(0) => {}
+            Ok(requests) => tracing::info!(requests, "ended contact requests that nobody answered"),
+            Err(error) => tracing::warn!(%error, "contact requests could not be ended"),
         }
     }
 }

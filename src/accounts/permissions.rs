@@ -220,6 +220,20 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/account/tokens", Account, Organize),
     rule("POST", "/account/tokens/{id}/revoke", Account, Organize),
 
+    // Pages: scouts' requests to meet a driver, and the driver's own answer
+    rule("GET",  "/scouting/requests", SCOUTS, Read),
+    rule("GET",  "/scouting/requests/{id}", SCOUTS, Read),
+    rule("POST", "/scouting/requests/{id}/cancel", SCOUTS, Submit),
+    rule("GET",  "/talent/{slug}/drivers/{driver}/contact", SCOUTS, Read),
+    rule("POST", "/talent/{slug}/drivers/{driver}/contact", SCOUTS, Submit).throttled(Throttle::Message),
+    rule("GET",  "/consent/{key}", Anyone, Read).throttled(Throttle::Invitation),
+    rule("POST", "/consent/{key}", Anyone, Read).throttled(Throttle::Invitation),
+    rule("GET",  "/console/contact-requests", ORGANIZERS, Organize),
+    rule("GET",  "/console/contact-requests/{id}", ORGANIZERS, Organize),
+    rule("POST", "/console/contact-requests/{id}/forward", ORGANIZERS, Organize).throttled(Throttle::Message),
+    rule("POST", "/console/contact-requests/{id}/refuse", ORGANIZERS, Organize),
+    rule("POST", "/console/contact-requests/{id}/withdraw", ORGANIZERS, Organize),
+
     // Pages: scouts
     rule("GET",  "/talent", SCOUTS, Read),
     rule("GET",  "/talent/{slug}", SCOUTS, Read),
@@ -368,6 +382,17 @@ pub const RULES: &[Rule] = &[
     rule("POST", "/api/v1/submissions/{id}/deselect", Account, Submit),
     rule("POST", "/api/v1/submissions/{id}/withdraw", Account, Submit),
     rule("GET",  "/api/v1/submissions/{id}/receipt", Account, Read),
+
+    // The API: requests to meet a driver
+    rule("GET",  "/api/v1/scouting/requests", SCOUTS, Read),
+    rule("POST", "/api/v1/scouting/requests", SCOUTS, Submit).throttled(Throttle::Message),
+    rule("GET",  "/api/v1/scouting/requests/{id}", SCOUTS, Read),
+    rule("POST", "/api/v1/scouting/requests/{id}/cancel", SCOUTS, Submit),
+    rule("GET",  "/api/v1/contact-requests", ORGANIZERS, Organize),
+    rule("GET",  "/api/v1/contact-requests/{id}", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/contact-requests/{id}/forward", ORGANIZERS, Organize).throttled(Throttle::Message),
+    rule("POST", "/api/v1/contact-requests/{id}/refuse", ORGANIZERS, Organize),
+    rule("POST", "/api/v1/contact-requests/{id}/withdraw", ORGANIZERS, Organize),
 
     // The API: scouts
     rule("GET",  "/api/v1/talent", SCOUTS, Read),

@@ -8,9 +8,10 @@ use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseB
 use utoipa::{Modify, OpenApi};
 
 use super::v1::{
-    account, announcements, baselines, bundles, challenges, coached_drivers, corrections, datasets,
-    discussion, flags, inbox, kinds, leaderboard, life, metrics_catalogue, participants, receipts,
-    runs, scouting, submission_acts, submissions, talent, teams, uploads, worker, workers,
+    account, announcements, baselines, bundles, challenges, coached_drivers, contact_requests,
+    corrections, datasets, discussion, flags, inbox, kinds, leaderboard, life, metrics_catalogue,
+    participants, receipts, runs, scouting, submission_acts, submissions, talent, teams, uploads,
+    worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -128,6 +129,15 @@ use crate::http::fault::Fault;
         coached_drivers::delete_session,
         coached_drivers::add_laps,
         coached_drivers::end_session,
+        contact_requests::list_own,
+        contact_requests::ask,
+        contact_requests::find_own,
+        contact_requests::cancel,
+        contact_requests::list,
+        contact_requests::find,
+        contact_requests::forward,
+        contact_requests::refuse,
+        contact_requests::withdraw,
         workers::list,
         worker::announce,
         worker::lease,

@@ -31,6 +31,7 @@ use crate::platform::database::DatabaseError;
 use crate::platform::storage::StorageError;
 use crate::talent::board::BoardError;
 use crate::talent::coached_drivers::CoachingError;
+use crate::talent::consent::ConsentError;
 use crate::talent::experts::ExpertError;
 use crate::talent::scouts::ScoutError;
 
@@ -435,6 +436,29 @@ impl From<ShowError> for Fault {
             ShowError::NotFound | ShowError::NotPublic(_) => Self::not_found(text),
             ShowError::NotOver => Self::new(StatusCode::CONFLICT, "not_over", text),
             ShowError::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ConsentError> for Fault {
+    fn from(error: ConsentError) -> Self {
+        let text = error.to_string();
+        let conflict = |kind| Self::new(StatusCode::CONFLICT, kind, text.clone());
+        let too_many = |kind| Self::new(StatusCode::TOO_MANY_REQUESTS, kind, text.clone());
+        match error {
+            ConsentError::NotFound
+            | ConsentError::NoSuchDriver { .. }
+            | ConsentError::LinkOpensNothing => Self::not_found(text),
+            ConsentError::IdentitiesDestroyed => conflict("identities_destroyed"),
+            ConsentError::OwnDataset => Self::new(StatusCode::FORBIDDEN, "own_dataset", text),
+            ConsentError::AlreadyAsked => conflict("already_asked"),
+            ConsentError::AskedBefore(_) => conflict("asked_before"),
+            ConsentError::TooManyWaiting(_) => conflict("too_many_waiting"),
+            ConsentError::TooManyToday(_) => too_many("too_many_requests"),
+            ConsentError::Invalid { field, problem } => Self::invalid(field, problem),
+            ConsentError::NotNow(_) => conflict("not_now"),
+            ConsentError::Vault(_) => Self::internal(text),
+            ConsentError::Database(error) => error.into(),
         }
     }
 }

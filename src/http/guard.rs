@@ -365,8 +365,8 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
     ),
 ];
 
-/// Addresses below this one are secrets.
-const PERSONAL_LINK: &str = "/driving/";
+/// Addresses below these are secrets.
+const SECRET_ADDRESSES: [&str; 2] = ["/driving/", "/consent/"];
 
 /// What keeps an address that is a secret out of caches, search engines and other sites' logs, also where
 /// nothing is found at it.
@@ -381,7 +381,10 @@ pub async fn secure(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let is_secret = request.path().starts_with(PERSONAL_LINK);
+    let path = request.path();
+    let is_secret = SECRET_ADDRESSES
+        .iter()
+        .any(|secret| path.starts_with(secret));
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     let of_secret = is_secret.then_some(SECRET_HEADERS).into_iter().flatten();

@@ -114,6 +114,7 @@ impl State {
             clock: self.clock.clone(),
             mailer: self.mailer.clone(),
             site: self.config.public_url(),
+            vault_key: Arc::clone(&self.publisher.vault_key),
         }
     }
 

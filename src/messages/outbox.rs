@@ -3,17 +3,24 @@
 //! Whoever writes a letter does it in the transaction of what it tells; here it leaves. A letter is claimed
 //! for a while before it is tried, so that several web nodes do not send it twice; if the process dies
 //! between sending and saying so, it is sent again with the same `Message-ID`, which mailboxes take for one.
+//!
+//! A letter that would tell who somebody is ([`write_sealed`]) waits sealed under the vault's key.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text, Timestamp};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
+use crate::datasets::vault::VaultKey;
 use crate::platform::clock::Clock;
+use crate::platform::column_types::json_text;
 use crate::platform::database::{Database, DatabaseConnection, DatabaseError, MultiBackend};
-use crate::platform::mail::{Letter, Mailer, PATIENCE};
+use crate::platform::mail::{Letter, Mailer, PATIENCE, SendError};
 use crate::platform::schema::outgoing_mail;
 
 /// Letters that are claimed at once.
@@ -40,6 +47,53 @@ pub struct Outbox {
     pub mailer: Mailer,
     /// How browsers reach the server, without a slash at the end.
     pub site: String,
+    /// Opens letters that wait sealed.
+    pub vault_key: Arc<VaultKey>,
+}
+
+/// What of a letter to somebody without an account the database must not tell.
+#[derive(Serialize, Deserialize)]
+pub struct SealedLetter {
+    /// The address.
+    pub recipient: String,
+    /// Plain text.
+    pub body: String,
+    /// The page that it leads to: a path of this site, empty where there is none.
+    pub href: String,
+}
+
+/// Binds a sealed letter to the outbox.
+const SEALED_PLACE: &str = "outgoing letter";
+/// What lists show in place of the recipient.
+const SEALED_RECIPIENT: &str = "(sealed)";
+/// What is kept of a failure: the mail server's own words may name the recipient.
+const SEALED_PROBLEM: &str =
+    "the letter was not taken; why is not kept, because it may name the recipient";
+
+/// Writes a letter to somebody without an account. Only its subject can be read in the database; the
+/// outbox opens the rest when it sends it, and forgets it then. Call it in the write transaction of what
+/// the letter tells.
+pub fn write_sealed(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    vault_key: &VaultKey,
+    subject: &str,
+    letter: &SealedLetter,
+) -> Result<(), DatabaseError> {
+    let secret = Zeroizing::new(json_text(letter)?);
+    let sealed = vault_key.seal(SEALED_PLACE, secret.as_bytes());
+    diesel::insert_into(outgoing_mail::table)
+        .values((
+            outgoing_mail::recipient.eq(SEALED_RECIPIENT),
+            outgoing_mail::subject.eq(subject),
+            outgoing_mail::body.eq(""),
+            outgoing_mail::href.eq(""),
+            outgoing_mail::created_at.eq(now.naive_utc()),
+            outgoing_mail::next_attempt_at.eq(now.naive_utc()),
+            outgoing_mail::sealed.eq(sealed),
+        ))
+        .execute(connection)?;
+    Ok(())
 }
 
 #[derive(QueryableByName)]
@@ -58,6 +112,8 @@ struct Claimed {
     created_at: NaiveDateTime,
     #[diesel(sql_type = Integer)]
     attempts: i32,
+    #[diesel(sql_type = Nullable<Text>)]
+    sealed: Option<String>,
 }
 
 impl Outbox {
@@ -97,7 +153,17 @@ impl Outbox {
     }
 
     async fn send(&self, claimed: &Claimed) -> Result<(), DatabaseError> {
-        let sent = self.mailer.send(&self.letter(claimed)).await;
+        let sent = match self.letter(claimed) {
+            Ok(letter) => self.mailer.send(&letter).await,
+            Err(error) => Err(error),
+        };
+        let sent = sent.map_err(|error| match claimed.sealed {
+            None => error,
+            Some(_) => SendError {
+                problem: SEALED_PROBLEM.to_owned(),
+                ..error
+            },
+        });
         let now = self.clock.now();
         let (id, attempts) = (claimed.id, claimed.attempts);
         if let Err(error) = &sent {
@@ -115,22 +181,54 @@ impl Outbox {
             .await
     }
 
-    fn letter(&self, claimed: &Claimed) -> Letter {
+    fn letter(&self, claimed: &Claimed) -> Result<Letter, SendError> {
         let site = &self.site;
-        let preferences_url = format!("{site}/account/notifications");
-        let body = claimed.body.trim();
-        let href = &claimed.href;
-        Letter {
+        let written = Letter {
             id: claimed.id,
             written_at: claimed.created_at.and_utc(),
             recipient: claimed.recipient.clone(),
             subject: claimed.subject.clone(),
+            text: String::new(),
+            preferences_url: None,
+            is_confidential: claimed.sealed.is_some(),
+        };
+        if let Some(sealed) = &claimed.sealed {
+            let letter = self.open(sealed)?;
+            let body = letter.body.trim();
+            let link = match letter.href.as_str() {
+                "" => String::new(),
+                href => format!("{site}{href}\n\n"),
+            };
+            return Ok(Letter {
+                recipient: letter.recipient,
+                text: format!(
+                    "{body}\n\n{link}-- \nYou get this letter because whoever holds your results passed a request on \
+                     to you.\nYou have no account at {site}, and no other letters come from there.\n"
+                ),
+                ..written
+            });
+        }
+        let preferences_url = format!("{site}/account/notifications");
+        let body = claimed.body.trim();
+        let href = &claimed.href;
+        Ok(Letter {
             text: format!(
                 "{body}\n\n{site}{href}\n\n-- \nYou get this letter because you have an account at {site}.\n\
                  Choose which letters you get: {preferences_url}\n"
             ),
-            preferences_url,
-        }
+            preferences_url: Some(preferences_url),
+            ..written
+        })
+    }
+
+    fn open(&self, sealed: &str) -> Result<SealedLetter, SendError> {
+        let unreadable = || SendError {
+            problem: SEALED_PROBLEM.to_owned(),
+            is_permanent: true,
+        };
+        let opened = self.vault_key.open(SEALED_PLACE, sealed);
+        let opened = opened.map_err(|_| unreadable())?;
+        serde_json::from_slice(&opened).map_err(|_| unreadable())
     }
 }
 
@@ -169,7 +267,7 @@ fn claim(
          WHERE id IN (SELECT id FROM outgoing_mail \
          WHERE sent_at IS NULL AND given_up_at IS NULL AND next_attempt_at <= $2 \
          ORDER BY next_attempt_at, id LIMIT {BATCH} {skip_locked}) \
-         RETURNING id, recipient, subject, body, href, created_at, attempts"
+         RETURNING id, recipient, subject, body, href, created_at, attempts, sealed"
     ))
     .bind::<Timestamp, _>((now + CLAIM).naive_utc())
     .bind::<Timestamp, _>(now.naive_utc())
@@ -199,12 +297,20 @@ fn note(
                 .set((
                     outgoing_mail::sent_at.eq(now.naive_utc()),
                     outgoing_mail::problem.eq(None::<String>),
+                    outgoing_mail::sealed.eq(None::<String>),
                 ))
                 .execute(connection)?;
             // Forgotten after a while: letters hold addresses.
             let kept_since = (now - TimeDelta::days(KEPT_DAYS)).naive_utc();
             diesel::delete(outgoing_mail::table.filter(outgoing_mail::sent_at.lt(kept_since)))
                 .execute(connection)?;
+            // A sealed letter whose link is long over is of use to nobody, even if it never left.
+            diesel::delete(
+                outgoing_mail::table
+                    .filter(outgoing_mail::sealed.is_not_null())
+                    .filter(outgoing_mail::created_at.lt(kept_since)),
+            )
+            .execute(connection)?;
         }
         Outcome::Again(problem, at) => {
             diesel::update(own)

@@ -30,8 +30,10 @@ pub struct Letter {
     pub subject: String,
     /// Plain text.
     pub text: String,
-    /// Where the recipient says which letters they want.
-    pub preferences_url: String,
+    /// Where the recipient says which letters they want; none for who has no account.
+    pub preferences_url: Option<String>,
+    /// Tells who somebody is: the log shows neither the recipient nor the text.
+    pub is_confidential: bool,
 }
 
 /// Why a letter did not leave.
@@ -122,6 +124,10 @@ impl Mailer {
                 problem: "mail_url is `none`: no letter leaves from here".into(),
                 is_permanent: false,
             }),
+            Way::Log if letter.is_confidential => {
+                tracing::info!(subject = letter.subject, "a confidential letter");
+                Ok(())
+            }
             Way::Log => {
                 tracing::info!(
                     recipient = letter.recipient,
@@ -170,7 +176,13 @@ impl Mailer {
             .map_err(|error| permanent(format!("`{}` is no address: {error}", letter.recipient)))?;
         let extra =
             |name, value: String| HeaderValue::new(HeaderName::new_from_ascii_str(name), value);
-        Message::builder()
+        let mut message = Message::builder();
+        if let Some(preferences_url) = &letter.preferences_url {
+            // RFC 2369: how to be rid of such letters.
+            let value = format!("<{preferences_url}>");
+            message = message.raw_header(extra("List-Unsubscribe", value));
+        }
+        message
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient))
             .subject(&letter.subject)
@@ -181,11 +193,7 @@ impl Mailer {
                 letter.id,
                 self.from.email.domain()
             )))
-            // RFC 2369 and RFC 3834: how to be rid of such letters, and that no answer is read.
-            .raw_header(extra(
-                "List-Unsubscribe",
-                format!("<{}>", letter.preferences_url),
-            ))
+            // RFC 3834: that no answer is read.
             .raw_header(extra("Auto-Submitted", "auto-generated".into()))
             .singlepart(SinglePart::plain(letter.text.clone()))
             .map_err(|error| permanent(error.to_string()))
@@ -247,7 +255,8 @@ mod tests {
             recipient: recipient.into(),
             subject: subject.into(),
             text: "Schnell wie ein Kart, größer als ein Reifen.".into(),
-            preferences_url: "https://paddock.example/account/notifications".into(),
+            preferences_url: Some("https://paddock.example/account/notifications".into()),
+            is_confidential: false,
         }
     }
 

@@ -515,6 +515,7 @@ diesel::table! {
         problem -> Nullable<Text>,
         href -> Text,
         given_up_at -> Nullable<Timestamp>,
+        sealed -> Nullable<Text>,
     }
 }
 
@@ -736,6 +737,36 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    contact_requests (id) {
+        id -> BigInt,
+        challenge_id -> BigInt,
+        release_id -> BigInt,
+        driver -> Text,
+        scout_id -> BigInt,
+        organizer_id -> BigInt,
+        name -> Text,
+        organisation -> Text,
+        message -> Text,
+        reach -> Text,
+        state -> Text,
+        expires_at -> Nullable<Timestamp>,
+        asked_at -> Timestamp,
+        forwarded_at -> Nullable<Timestamp>,
+        accepted_at -> Nullable<Timestamp>,
+        ended_at -> Nullable<Timestamp>,
+        reason -> Text,
+        is_minor -> Nullable<Bool>,
+        accepted_by -> Nullable<Text>,
+        decision_key_hash -> Nullable<Text>,
+        withdrawal_key_hash -> Nullable<Text>,
+        sealed_address -> Nullable<Text>,
+        sealed_contact -> Nullable<Text>,
+        opened_count -> Integer,
+        opened_at -> Nullable<Timestamp>,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(api_tokens -> users (user_id));
 diesel::joinable!(audit_log -> users (actor_id));
@@ -796,6 +827,9 @@ diesel::joinable!(driven_laps -> driving_sessions (session_id));
 diesel::joinable!(final_standings -> teams (team_id));
 diesel::joinable!(expert_profiles -> users (user_id));
 diesel::joinable!(expert_contacts -> users (sender_id));
+diesel::joinable!(contact_requests -> challenges (challenge_id));
+diesel::joinable!(contact_requests -> releases (release_id));
+diesel::joinable!(contact_requests -> users (scout_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     users,
@@ -826,6 +860,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     shortlisted_drivers,
     driver_notes,
     saved_searches,
+    contact_requests,
     submission_evidence,
     entry_history,
     corrections,

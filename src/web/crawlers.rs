@@ -28,7 +28,7 @@ async fn robots(state: Data<State>) -> HttpResponse {
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "public, max-age=86400"))
         .body(format!(
-            "User-agent: *\nDisallow: /account\nDisallow: /console\nDisallow: /driving\nDisallow: /inbox\nDisallow: /submissions\n\n\
+            "User-agent: *\nDisallow: /account\nDisallow: /consent\nDisallow: /console\nDisallow: /driving\nDisallow: /inbox\nDisallow: /submissions\n\n\
              Sitemap: {}/sitemap.xml\n",
             state.config.public_url()
         ))

@@ -13,6 +13,7 @@ pub mod page;
 mod accounts;
 mod announcements;
 mod challenges;
+mod consent;
 mod console;
 mod crawlers;
 mod datasets;
@@ -45,6 +46,7 @@ pub fn configure(routes: &mut ServiceConfig) {
         .configure(discussion::configure)
         .configure(inbox::configure)
         .configure(datasets::configure)
+        .configure(consent::configure)
         .configure(talent::configure)
         .configure(driving::configure)
         .configure(experts::configure)

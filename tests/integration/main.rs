@@ -8,6 +8,7 @@ mod api;
 mod bundles;
 mod coaching;
 mod command_line;
+mod consent;
 mod console;
 mod console_pages;
 mod corrections;

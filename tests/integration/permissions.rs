@@ -34,6 +34,7 @@ fn example(pattern: &str) -> String {
     [
         ("{slug}", "none"),
         ("{kind}", "python"),
+        ("{driver}", "D-NOBODY"),
         ("{key}", "00000000000000000000000000000000"),
         ("{id}", "999999"),
         ("{run}", "999999"),

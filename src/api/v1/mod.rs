@@ -9,6 +9,7 @@ pub mod baselines;
 pub mod bundles;
 pub mod challenges;
 pub mod coached_drivers;
+pub mod contact_requests;
 pub mod corrections;
 pub mod datasets;
 pub mod discussion;
@@ -166,6 +167,7 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         .service(readable("/api/v1/me", account::me))
         .service(readable("/api/v1/inbox", inbox::list))
         .service(readable("/api/v1/talent", talent::list))
+        .configure(configure_contact_requests)
         .service(readable("/api/v1/talent/{slug}", talent::find))
         .configure(configure_scouting)
         .service(readable("/api/v1/workers", workers::list))
@@ -194,7 +196,29 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         );
 }
 
-/// Teams, and who takes part.
+/// Requests to meet a driver. Before the boards, whose addresses would take them.
+fn configure_contact_requests(routes: &mut ServiceConfig) {
+    let of_organizer = |path: &str| format!("/api/v1/contact-requests{path}");
+    routes
+        .service(
+            readable("/api/v1/scouting/requests", contact_requests::list_own)
+                .post(contact_requests::ask),
+        )
+        .service(readable(
+            "/api/v1/scouting/requests/{id}",
+            contact_requests::find_own,
+        ))
+        .service(
+            web::resource("/api/v1/scouting/requests/{id}/cancel").post(contact_requests::cancel),
+        )
+        .service(readable(&of_organizer(""), contact_requests::list))
+        .service(readable(&of_organizer("/{id}"), contact_requests::find))
+        .service(web::resource(of_organizer("/{id}/forward")).post(contact_requests::forward))
+        .service(web::resource(of_organizer("/{id}/refuse")).post(contact_requests::refuse))
+        .service(web::resource(of_organizer("/{id}/withdraw")).post(contact_requests::withdraw));
+}
+
+/// A scout's desk.
 fn configure_scouting(routes: &mut ServiceConfig) {
     routes
         .service(readable(
@@ -222,6 +246,7 @@ fn configure_scouting(routes: &mut ServiceConfig) {
         .service(web::resource("/api/v1/scouting/searches/{id}").delete(scouting::delete_search));
 }
 
+/// Teams, and who takes part.
 fn configure_teams(routes: &mut ServiceConfig) {
     let team = |path: &str| format!("/api/v1/challenges/{{slug}}/team{path}");
     let all = |path: &str| format!("/api/v1/challenges/{{slug}}/participants{path}");

@@ -10,15 +10,11 @@ use utoipa::ToSchema;
 use crate::accounts::permissions::Principal;
 use crate::api::{Answer, House};
 use crate::http::fault::Fault;
+use crate::http::guard::user;
 use crate::talent::board::BoardSearch;
 use crate::talent::scouts::notes;
 use crate::talent::scouts::searches::{self, SavedSearch};
 use crate::talent::scouts::shortlists::{self, Shortlist, ShortlistedDriver};
-
-fn scout(principal: &Principal) -> Result<i64, Fault> {
-    let user = principal.user().map(|user| user.id);
-    user.ok_or_else(|| Fault::not_found("This is a scout's own."))
-}
 
 /// A scout's shortlists, by name: fifty at the most.
 #[derive(Debug, Serialize, ToSchema)]
@@ -91,7 +87,7 @@ impl From<ShortlistedDriver> for ShortlistedDriverView {
     responses((status = 200, description = "Your shortlists", body = ShortlistList)),
 )]
 pub async fn shortlists(house: House, principal: Principal) -> Result<Json<ShortlistList>, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let found = house
         .database
         .read(move |connection| shortlists::list(connection, user_id))
@@ -126,7 +122,7 @@ pub async fn create_shortlist(
     principal: Principal,
     draft: Json<ShortlistDraft>,
 ) -> Answer {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let now = house.clock.now();
     let name = draft.into_inner().name;
     let detail = house
@@ -172,7 +168,7 @@ pub async fn shortlist(
     principal: Principal,
     id: Path<i64>,
 ) -> Result<Json<ShortlistDetail>, Fault> {
-    let (user_id, id) = (scout(&principal)?, *id);
+    let (user_id, id) = (user(&principal)?.id, *id);
     let detail = house
         .database
         .read(move |connection| detail(connection, user_id, id))
@@ -189,7 +185,7 @@ pub async fn shortlist(
     responses((status = 204, description = "Deleted")),
 )]
 pub async fn delete_shortlist(house: House, principal: Principal, id: Path<i64>) -> Answer {
-    let (user_id, id) = (scout(&principal)?, *id);
+    let (user_id, id) = (user(&principal)?.id, *id);
     house
         .database
         .write(move |connection| shortlists::delete(connection, user_id, id))
@@ -219,7 +215,7 @@ pub async fn add_driver(
     principal: Principal,
     path: Path<(i64, String, String)>,
 ) -> Answer {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let now = house.clock.now();
     let (id, slug, driver) = path.into_inner();
     house
@@ -246,7 +242,7 @@ pub async fn remove_driver(
     principal: Principal,
     path: Path<(i64, String, String)>,
 ) -> Answer {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let (id, slug, driver) = path.into_inner();
     house
         .database
@@ -287,7 +283,7 @@ pub async fn write_note(
     path: Path<(String, String)>,
     draft: Json<NoteDraft>,
 ) -> Answer {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let now = house.clock.now();
     let (slug, driver) = path.into_inner();
     house
@@ -337,7 +333,7 @@ impl From<SavedSearch> for SearchView {
     responses((status = 200, description = "Your searches", body = SearchList)),
 )]
 pub async fn searches(house: House, principal: Principal) -> Result<Json<SearchList>, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let found = house
         .database
         .read(move |connection| searches::list(connection, user_id))
@@ -386,7 +382,7 @@ pub async fn save_search(
     slug: Path<String>,
     draft: Json<SearchDraft>,
 ) -> Answer {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let now = house.clock.now();
     let draft = draft.into_inner();
     let search: BoardSearch = serde_urlencoded::from_str(&draft.query)
@@ -409,7 +405,7 @@ pub async fn save_search(
     responses((status = 204, description = "Deleted")),
 )]
 pub async fn delete_search(house: House, principal: Principal, id: Path<i64>) -> Answer {
-    let (user_id, id) = (scout(&principal)?, *id);
+    let (user_id, id) = (user(&principal)?.id, *id);
     house
         .database
         .write(move |connection| searches::delete(connection, user_id, id))

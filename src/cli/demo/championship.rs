@@ -16,7 +16,7 @@ use crate::cli::progress::Progress;
 use crate::datasets::anonymize::policy::Policy;
 use crate::datasets::anonymize::{Anonymization, ReleaseKey};
 use crate::datasets::catalogue::{self, DatasetDetail};
-use crate::datasets::publish::{DatasetDraft, Override, Publication};
+use crate::datasets::publish::{DatasetDraft, Identities, Override, Publication};
 use crate::datasets::simulator::{Championship, Parameters, simulate};
 use crate::datasets::split::SplitPlan;
 use crate::datasets::tables::{Source, Table};
@@ -105,6 +105,7 @@ pub async fn publish(
         summary: "Every lap of a simulated season of 60 junior drivers, whose true talent is known to nobody who competes.".into(),
         card: CARD.into(),
         licence: "CC0-1.0".into(),
+        identities: Identities::Sealed,
         notes: "First release".into(),
         policy: POLICY.into(),
         split: Some(toml::to_string(&plan)?),

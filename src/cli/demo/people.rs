@@ -18,7 +18,7 @@ const PEOPLE: [(&str, Role, &[Scope]); 9] = [
     ("demo-expert-5", Role::Expert, EXPERT),
     ("demo-expert-6", Role::Expert, EXPERT),
     ("demo-organizer", Role::Organizer, Scope::ALL),
-    ("demo-scout", Role::Scout, &[Scope::Read]),
+    ("demo-scout", Role::Scout, EXPERT),
     ("demo-admin", Role::Admin, Scope::ALL),
 ];
 const EXPERT: &[Scope] = &[Scope::Read, Scope::Submit];

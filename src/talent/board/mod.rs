@@ -19,8 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use self::profile::{DriverProfile, Measure, Measures, ModelOpinion};
 pub(super) use self::rows::names;
 pub use self::rows::{
-    BoardLine, BoardModel, RatedDriver, find, find_drivers, identify, is_rated, list, models_of,
-    search,
+    BoardLine, BoardModel, RatedDriver, find, find_drivers, identify, list, models_of, search,
 };
 pub use self::search::{BoardSearch, SortColumn};
 

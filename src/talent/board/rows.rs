@@ -376,23 +376,6 @@ pub fn find_drivers(
     Ok(rows.into_iter().map(rated).collect())
 }
 
-/// Whether a driver is on the newest board of a challenge.
-pub fn is_rated(
-    connection: &mut DatabaseConnection,
-    challenge_id: i64,
-    driver: &str,
-) -> Result<bool, DatabaseError> {
-    let Some(newest) = newest_id(connection, challenge_id)? else {
-        return Ok(false);
-    };
-    let found: i64 = rated_drivers::table
-        .filter(rated_drivers::board_id.eq(newest))
-        .filter(rated_drivers::driver.eq(driver))
-        .count()
-        .get_result(connection)?;
-    Ok(found > 0)
-}
-
 /// The challenge and the newest board of an address, where the driver is on it.
 pub fn identify(
     connection: &mut DatabaseConnection,

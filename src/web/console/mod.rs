@@ -38,6 +38,7 @@ use crate::datasets::catalogue::{self, DatasetLine};
 use crate::http::fault::Fault;
 use crate::http::guard;
 use crate::http::state::State;
+use crate::talent::consent;
 
 /// Challenges, and datasets, on the console's first page.
 const PAGE: usize = 30;
@@ -265,6 +266,8 @@ struct OverviewPage {
     is_admin: bool,
     challenges: Vec<ChallengeLine>,
     next_challenges: String,
+    /// Contact requests that wait for the caller, in words; empty: none.
+    contact_requests: String,
     datasets: Vec<DatasetLine>,
     next_datasets: String,
 }
@@ -282,7 +285,8 @@ async fn overview(
         datasets_before,
     } = paging.into_inner();
     let one_more = PAGE as i64 + 1;
-    let (mut challenges, workloads, mut datasets) = state
+    let now = state.clock.now();
+    let (mut challenges, workloads, mut datasets, waiting) = state
         .database
         .read(move |connection| {
             let (challenges, datasets) = if is_admin {
@@ -300,7 +304,8 @@ async fn overview(
                 .collect();
             let workloads = workload::of_challenges(connection, &ids)?;
             let datasets = catalogue::list(connection, datasets, datasets_before, one_more)?;
-            Ok::<_, Fault>((challenges, workloads, datasets))
+            let waiting = consent::waiting(connection, now, id)?;
+            Ok::<_, Fault>((challenges, workloads, datasets, waiting))
         })
         .await?;
     let more = |found: usize, last: Option<i64>, parameter: &str| match last {
@@ -318,7 +323,6 @@ async fn overview(
         datasets.last().map(|dataset| dataset.id),
         "datasets_before",
     );
-    let now = state.clock.now();
     let overview = OverviewPage {
         page: Page::new(&request, "console"),
         is_admin,
@@ -330,6 +334,10 @@ async fn overview(
             })
             .collect(),
         next_challenges,
+        contact_requests: match waiting {
+            0 => String::new(),
+            waiting => count(waiting),
+        },
         datasets,
         next_datasets,
     };

@@ -6,9 +6,9 @@ use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::scout;
 use crate::accounts::permissions::Principal;
 use crate::http::fault::Fault;
+use crate::http::guard::user;
 use crate::http::state::State;
 use crate::talent::board::BoardSearch;
 use crate::talent::scouts::shortlists::{self, Shortlist, ShortlistedDriver};
@@ -29,7 +29,7 @@ pub async fn lists(
     request: HttpRequest,
     principal: Principal,
 ) -> Result<HttpResponse, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     show_lists(
         &state,
         &request,
@@ -71,7 +71,7 @@ pub async fn create_list(
     principal: Principal,
     form: Form<NewList>,
 ) -> Result<HttpResponse, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let (now, name) = (state.clock.now(), form.name.clone());
     let created = state
         .database
@@ -107,7 +107,7 @@ pub async fn show_list(
     principal: Principal,
     id: Path<i64>,
 ) -> Result<HttpResponse, Fault> {
-    let (user_id, id) = (scout(&principal)?, *id);
+    let (user_id, id) = (user(&principal)?.id, *id);
     let (name, drivers) = state
         .database
         .read(move |connection| {
@@ -130,7 +130,7 @@ pub async fn delete_list(
     principal: Principal,
     id: Path<i64>,
 ) -> Result<HttpResponse, Fault> {
-    let (user_id, id) = (scout(&principal)?, *id);
+    let (user_id, id) = (user(&principal)?.id, *id);
     state
         .database
         .write(move |connection| shortlists::delete(connection, user_id, id))
@@ -171,7 +171,7 @@ pub async fn shortlist(
     path: Path<(String, String)>,
     form: Form<Listing>,
 ) -> Result<HttpResponse, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let (slug, driver) = path.into_inner();
     let now = state.clock.now();
     let listing = form.into_inner();
@@ -215,7 +215,7 @@ pub async fn write_note(
     path: Path<(String, String)>,
     form: Form<Note>,
 ) -> Result<HttpResponse, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let (slug, driver) = path.into_inner();
     let now = state.clock.now();
     let address = driver_address(&slug, &driver);
@@ -251,7 +251,7 @@ pub async fn save_search(
     slug: Path<String>,
     form: Form<NewSearch>,
 ) -> Result<HttpResponse, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let now = state.clock.now();
     let form = form.into_inner();
     let search: BoardSearch = serde_urlencoded::from_str(&form.query)
@@ -279,7 +279,7 @@ pub async fn delete_search(
     principal: Principal,
     id: Path<i64>,
 ) -> Result<HttpResponse, Fault> {
-    let (user_id, id) = (scout(&principal)?, *id);
+    let (user_id, id) = (user(&principal)?.id, *id);
     state
         .database
         .write(move |connection| searches::delete(connection, user_id, id))

@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 
 use super::measures::{self, Written};
-use super::scout;
 use crate::accounts::permissions::Principal;
 use crate::http::fault::Fault;
+use crate::http::guard::user;
 use crate::http::state::State;
 use crate::talent::board::{self as boards, BoardLine, RatedDriver};
 use crate::talent::scouting::{BAR, LOWEST};
@@ -65,7 +65,7 @@ pub async fn show(
     principal: Principal,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, Fault> {
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let (slug, driver) = path.into_inner();
     let (line, driver, lists, listed, note) = state
         .database

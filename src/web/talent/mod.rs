@@ -15,6 +15,7 @@ use serde::Deserialize;
 use super::page::{Page, get};
 use crate::accounts::permissions::Principal;
 use crate::http::fault::Fault;
+use crate::http::guard::user;
 use crate::http::state::State;
 use crate::talent::board::{self as boards, BoardLine};
 use crate::talent::scouts::searches::{self, SavedSearch};
@@ -56,12 +57,6 @@ pub fn configure(routes: &mut ServiceConfig) {
         );
 }
 
-/// The account that a route for scouts is called by.
-fn scout(principal: &Principal) -> Result<i64, Fault> {
-    let user = principal.user().map(|user| user.id);
-    user.ok_or_else(|| Fault::not_found("This is a scout's own page."))
-}
-
 /// Where a page of the list begins.
 #[derive(Deserialize)]
 struct Paging {
@@ -85,7 +80,7 @@ async fn list(
     paging: Query<Paging>,
 ) -> Result<HttpResponse, Fault> {
     let before = paging.before;
-    let user_id = scout(&principal)?;
+    let user_id = user(&principal)?.id;
     let (mut boards, shortlists, searches) = state
         .database
         .read(move |connection| {
