@@ -18,8 +18,8 @@ What is asked of default championships (34 drivers, 9 events, two of them wet, t
   championships get within 15 %.
 
 In championships of 60 drivers, 18 events and six stints an event that error is 7 %, and there every standard
-deviation of every championship is asked to be within 15 % but for the tail of the wet ones, which rest on two
-events: those in the mean variance.
+deviation of every championship is asked to be within 15 %, but for the wet ones, which rest on few events: those
+in the mean variance.
 """
 
 import csv

@@ -42,7 +42,8 @@ pub(super) fn least_squares(columns: &[Vec<f64>], values: &[f64]) -> Option<Leas
     let correlation = DMatrix::from_fn(columns.len(), columns.len(), |i, j| {
         square[(i, j)] / (scale[i] * scale[j]).sqrt()
     });
-    if !(correlation.determinant() > 1e-9) {
+    let determinant = correlation.determinant();
+    if determinant.is_nan() || determinant <= 1e-9 {
         return None;
     }
     let inverse = square.try_inverse()?;
