@@ -9,9 +9,9 @@ use utoipa::{Modify, OpenApi};
 
 use super::v1::{
     account, announcements, baselines, bundles, challenges, coached_drivers, contact_requests,
-    corrections, datasets, discussion, flags, inbox, kinds, leaderboard, life, metrics_catalogue,
-    participants, receipts, runs, scouting, submission_acts, submissions, talent, teams, uploads,
-    worker, workers,
+    corrections, datasets, discussion, experts, flags, inbox, kinds, leaderboard, life,
+    metrics_catalogue, participants, receipts, runs, scouting, submission_acts, submissions,
+    talent, teams, uploads, worker, workers,
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
@@ -103,6 +103,11 @@ use crate::http::fault::Fault;
         uploads::discard,
         metrics_catalogue::list,
         account::me,
+        experts::own,
+        experts::change_own,
+        experts::list,
+        experts::find,
+        experts::contact,
         talent::list,
         talent::find,
         talent::publish,
@@ -160,6 +165,7 @@ use crate::http::fault::Fault;
         (name = "uploads", description = "Sending raw files part by part, by the tus protocol 1.0.0"),
         (name = "talent", description = "What the best models say of drivers"),
         (name = "coaching", description = "Drivers who see their own laps by a personal link"),
+        (name = "experts", description = "Who builds the models, and what they won"),
         (name = "account", description = "Who is asking"),
         (name = "worker", description = "For workers of other machines"),
     ),

@@ -14,6 +14,7 @@ mod console_pages;
 mod corrections;
 mod drafts;
 mod ecosystem;
+mod experts;
 mod laws;
 mod leaderboard;
 mod messages;

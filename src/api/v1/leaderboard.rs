@@ -1,5 +1,7 @@
 //! Leaderboards: who stands where.
 
+use std::collections::HashMap;
+
 use actix_web::web::{Json, Path, Query};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,8 +12,10 @@ use crate::accounts::permissions::Principal;
 use crate::api::House;
 use crate::challenges::challenge::{self, Phase, current_phase};
 use crate::challenges::disclosure::Disclosure;
+use crate::challenges::final_standings;
 use crate::challenges::history::{self, PastEntry};
 use crate::challenges::leaderboard::{self, Board, Cursor, Entry};
+use crate::challenges::medals::Medal;
 use crate::challenges::membership;
 use crate::http::fault::Fault;
 use crate::scoring::metrics::Direction;
@@ -80,6 +84,9 @@ pub struct LeaderboardEntry {
     entry_above_is_better: Option<f64>,
     /// The scores by the phase's other metrics, in their order.
     secondary: Vec<f64>,
+    /// What the team won; null before the challenge is over, and on other boards than the last private one.
+    #[schema(inline)]
+    medal: Option<Medal>,
     /// Whether the organizer has reproduced it.
     verified: bool,
     /// How many of its submissions may stand; null on the board of a past moment.
@@ -99,6 +106,7 @@ impl From<Entry> for LeaderboardEntry {
             tier: entry.tier,
             entry_above_is_better: entry.lead,
             secondary: entry.secondary,
+            medal: None,
             verified: entry.is_verified,
             submissions: Some(entry.submission_count),
             scored_at: entry.scored_at,
@@ -117,6 +125,7 @@ impl From<PastEntry> for LeaderboardEntry {
             tier: None,
             entry_above_is_better: None,
             secondary: Vec::new(),
+            medal: None,
             verified: false,
             submissions: None,
             scored_at: entry.since,
@@ -237,7 +246,6 @@ pub async fn page(
             });
         }
         let board = leaderboard::visible_board(phase, now, asked, may_manage);
-        let shown = |entry| LeaderboardEntry::from(disclosure.entry(board, entry));
         let page = leaderboard::page(connection, phase.id, board, after.as_ref(), limit)?;
         let place = match principal.user() {
             Some(user) => membership::of(connection, challenge.id, user.id)?,
@@ -247,13 +255,27 @@ pub async fn page(
             Some(place) => leaderboard::standing(connection, phase.id, place.team_id, board)?,
             None => None,
         };
+        let teams: Vec<i64> = page
+            .entries
+            .iter()
+            .chain(&you)
+            .map(|entry| entry.team_id)
+            .collect();
+        let medals = match board {
+            Board::Private => final_standings::medals_of(connection, phase.id, &teams)?,
+            Board::Public => HashMap::new(),
+        };
+        let shown = |entry: Entry| LeaderboardEntry {
+            medal: medals.get(&entry.team_id).copied(),
+            ..LeaderboardEntry::from(disclosure.entry(board, entry))
+        };
         Ok::<_, Fault>(Leaderboard {
             board,
             metric: phase.metric.to_string(),
             direction: phase.metric.direction(),
             phase: phase.name.clone(),
             total: phase.entry_count,
-            entries: page.entries.into_iter().map(shown).collect(),
+            entries: page.entries.into_iter().map(&shown).collect(),
             next: page.next.map(|cursor| cursor.to_string()),
             you: you.map(shown),
         })

@@ -13,6 +13,7 @@ pub mod contact_requests;
 pub mod corrections;
 pub mod datasets;
 pub mod discussion;
+pub mod experts;
 pub mod flags;
 mod forms;
 pub mod inbox;
@@ -165,6 +166,10 @@ pub(super) fn configure(routes: &mut ServiceConfig) {
         )
         .service(readable("/api/v1/metrics", metrics_catalogue::list))
         .service(readable("/api/v1/me", account::me))
+        .service(readable("/api/v1/me/profile", experts::own).put(experts::change_own))
+        .service(readable("/api/v1/experts", experts::list))
+        .service(readable("/api/v1/experts/{username}", experts::find))
+        .service(web::resource("/api/v1/experts/{username}/contact").post(experts::contact))
         .service(readable("/api/v1/inbox", inbox::list))
         .service(readable("/api/v1/talent", talent::list))
         .configure(configure_contact_requests)

@@ -28,6 +28,7 @@ use crate::scoring::kind::SubmissionKind;
 use crate::scoring::predictions::FileFormat;
 use crate::scoring::sandbox::{Limits, Usage};
 use crate::scoring::verdict::Verdict;
+use crate::talent::contributivity::{self, Contributivity};
 
 const PARQUET: &str = "application/vnd.apache.parquet";
 
@@ -81,6 +82,9 @@ pub struct SubmissionView {
     usage: Option<Usage>,
     /// What its run printed; null where nothing ran, in lists, and where the phase's features are hidden.
     logs: Option<Logs>,
+    /// What the consensus of the challenge's talent board owes to it; null before its phase is over, in lists,
+    /// and where the newest board does not listen to it.
+    contributivity: Option<ContributivityView>,
 }
 
 impl SubmissionView {
@@ -121,6 +125,15 @@ impl SubmissionView {
             carried_from: submission.carried_from,
             usage: submission.usage,
             logs: None,
+            contributivity: None,
+        }
+    }
+
+    /// With what the consensus of the talent board owes to it.
+    fn with_contributivity(detail: SubmissionDetail, owed: Option<Contributivity>) -> Self {
+        Self {
+            contributivity: owed.map(ContributivityView::from),
+            ..Self::of(detail)
         }
     }
 
@@ -134,6 +147,36 @@ impl SubmissionView {
         Self {
             logs: detail.logs,
             ..view
+        }
+    }
+}
+
+/// What the consensus of a talent board owes to a submission, or to all of a team's together.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContributivityView {
+    /// When the board was made.
+    board_published_at: DateTime<Utc>,
+    /// The share of the vote.
+    #[schema(minimum = 0, maximum = 1)]
+    weight: f64,
+    /// By how much the consensus's error rises without it, where 1 is all that there is to know; negative
+    /// where it would fall; null where the consensus learned nothing from the truth.
+    leave_one_out: Option<f64>,
+    /// Its fair share (Shapley) of all that the consensus knows, in the same unit; null also where there are
+    /// too many models to say.
+    fair_share: Option<f64>,
+    /// What would be lost without it, in words.
+    explanation: String,
+}
+
+impl From<Contributivity> for ContributivityView {
+    fn from(owed: Contributivity) -> Self {
+        Self {
+            board_published_at: owed.published_at,
+            weight: owed.weight,
+            leave_one_out: owed.leave_one_out,
+            fair_share: owed.fair_share,
+            explanation: owed.in_words(),
         }
     }
 }
@@ -420,7 +463,11 @@ pub async fn find(
         let detail = read(&house, &principal, *id).await?;
         let now = tokio::time::Instant::now();
         if detail.submission.state.is_final() || now >= deadline {
-            return Ok(Json(SubmissionView::of(detail)));
+            let view = house.database.read(move |connection| {
+                let owed = contributivity::of_submission(connection, &detail)?;
+                Ok::<_, Fault>(SubmissionView::with_contributivity(detail, owed))
+            });
+            return Ok(Json(view.await?));
         }
         tokio::time::sleep_until(deadline.min(now + pause)).await;
         pause = (pause * 2).min(Duration::from_secs(1));

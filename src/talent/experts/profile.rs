@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ExpertError, checked, invalid, one_line};
 use crate::accounts::permissions::Principal;
@@ -19,7 +19,7 @@ pub const ABOUT_LIMIT: usize = 4_000;
 pub const WEBSITE_LIMIT: usize = 200;
 
 /// What its owner decides of a profile.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProfileSettings {
     /// Who they are, in a line.
