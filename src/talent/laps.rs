@@ -126,6 +126,26 @@ fn meaning(name: &str) -> Option<LapColumn> {
     })
 }
 
+/// The meaning of each column. Where several mean the same, as driver_id and driver_name do, the first one that
+/// is called an id counts, or else the first one.
+fn meanings(names: &[&str]) -> Vec<Option<LapColumn>> {
+    let mut meanings: Vec<Option<LapColumn>> = names.iter().map(|name| meaning(name)).collect();
+    let is_id = |name: &str| name.trim().to_lowercase().ends_with("_id");
+    for column in 0..meanings.len() {
+        let of_column = meanings[column];
+        // Whether a driver and whether a kart are certain are two questions.
+        if of_column.is_none() || of_column == Some(LapColumn::Certain) {
+            continue;
+        }
+        let same = || (0..names.len()).filter(|other| meanings[*other] == of_column);
+        let chosen = same().find(|other| is_id(names[*other])).or(same().next());
+        if chosen != Some(column) {
+            meanings[column] = None;
+        }
+    }
+    meanings
+}
+
 impl LapTable {
     /// Reads a table, CSV or Parquet.
     ///
@@ -135,8 +155,8 @@ impl LapTable {
     pub fn read(source: Source) -> Result<Self, ReadError> {
         let table = Table::open(source.clone())?;
         let columns = table.schema().columns();
-        let meanings: Vec<Option<LapColumn>> =
-            columns.iter().map(|column| meaning(&column.name)).collect();
+        let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+        let meanings = meanings(&names);
         let has = |wanted: fn(LapColumn) -> bool| meanings.iter().flatten().any(|m| wanted(*m));
         if !has(|m| matches!(m, LapColumn::Of(Meaning::Time(_)))) {
             return Err(lap_table::without_lap_times());
@@ -384,6 +404,14 @@ mod tests {
         assert_eq!(found.laps[1].seconds, 49.0);
         assert_eq!(found.laps[1].kart, "of a");
         assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+    }
+
+    #[test]
+    fn of_two_columns_with_drivers_the_id_counts() {
+        let found = read("name,driver_id,driver_name,lap_time\nEmil,L1,Emil,50.1\n").unwrap();
+        assert_eq!(found.laps[0].driver, "L1");
+        let found = read("driver,name,lap_time\nL1,Emil,50.1\n").unwrap();
+        assert_eq!(found.laps[0].driver, "L1");
     }
 
     #[test]
