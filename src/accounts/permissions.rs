@@ -262,6 +262,7 @@ pub const RULES: &[Rule] = &[
     rule("GET",  "/console/drivers/{id}", ORGANIZERS, Organize),
     rule("POST", "/console/drivers/{id}", ORGANIZERS, Organize),
     rule("POST", "/console/drivers/{id}/link", ORGANIZERS, Organize),
+    rule("POST", "/console/drivers/{id}/recordings", ORGANIZERS, Organize),
     rule("POST", "/console/drivers/{id}/delete", ORGANIZERS, Organize),
     rule("POST", "/console/drivers/{id}/sessions/{session}/delete", ORGANIZERS, Organize),
     rule("GET",  "/console/datasets/new", ORGANIZERS, Organize),

@@ -680,3 +680,64 @@ on_both_databases!(
         assert_eq!(browser.get(&address).await.status(), 404);
     }
 );
+
+on_both_databases!(
+    a_file_of_laps_becomes_a_session_and_one_of_many_drivers_does_not,
+    |app| async move {
+        use reqwest::multipart::{Form, Part};
+        let organizer = app.account(Role::Organizer).await;
+        let driver = Driver::add(&app, &organizer, "7", 60.0).await;
+        let link = driver.link(&app, &organizer).await;
+        let browser = app.browser_of(&organizer).await;
+        let address = format!("/console/drivers/{}", driver.id);
+        let send = async |table: String, started_at: &'static str| {
+            let form = Form::new()
+                .text("track", "Birkental")
+                .text("name", "From a file")
+                .text("started_at", started_at)
+                .part("file", Part::text(table).file_name("laps.csv"));
+            let path = format!("{address}/recordings");
+            browser.post_files(&path, form).await
+        };
+        let header = "lap,lap_time,sector_1,sector_2\n";
+        let laps: String = (1..=12)
+            .map(|lap| format!("{lap},50.{lap:03},25.000,25.{lap:03}\n"))
+            .collect();
+        let added = send(format!("{header}{laps}"), "2026-05-31T18:00").await;
+        assert_eq!(added.status(), 303, "{}", added.text().await.unwrap());
+        assert!(browser.page(&address).await.contains("Birkental"));
+        let newest = page(&app, &link).await;
+        assert!(newest.contains(">Training</h2>"), "it began later");
+        let id = newest.split("?session=").nth(2).unwrap();
+        let id = id.split('"').next().unwrap();
+        let shown = page(&app, &format!("{link}?session={id}")).await;
+        assert!(
+            shown.contains(">From a file</h2>") && shown.contains("of 12 laps"),
+            "{shown}"
+        );
+
+        let race = "driver,lap,lap_time\na,1,50.1\nb,1,50.2\n".to_owned();
+        for (table, started_at, said) in [
+            (race, "", "laps of 2 drivers"),
+            ("what,is,this\n1,2,3\n".to_owned(), "", "error-file"),
+            (
+                format!("{header}{laps}"),
+                "2090-01-01T00:00",
+                "error-started_at",
+            ),
+        ] {
+            let refused = send(table, started_at).await;
+            assert_eq!(refused.status(), 422);
+            let text = refused.text().await.unwrap();
+            assert!(text.contains(said), "{text}");
+            assert!(
+                text.contains("value=\"Birkental\""),
+                "what was typed is kept"
+            );
+            assert!(
+                text.contains("value=\"Junior\""),
+                "the other form is as it was"
+            );
+        }
+    }
+);

@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 
 use super::drivers::{self, lock};
-use super::sessions;
+use super::sessions::{self, Session, SessionDraft};
 use super::{CoachingError, invalid};
 use crate::accounts::permissions::Principal;
 use crate::platform::column_types::{Json, json_text};
 use crate::platform::database::DatabaseConnection;
 use crate::platform::schema::{driven_laps, driving_sessions};
+use crate::talent::coaching::recording::{self, TOLERANCE};
 use crate::talent::coaching::session::{DrivenLap, insights};
 
 /// The most laps of one call.
@@ -22,8 +23,6 @@ pub const MOST_LAPS: u32 = 2_000;
 pub const LAP_MILLISECONDS: std::ops::RangeInclusive<u32> = 5_000..=1_200_000;
 /// The most sectors of a lap.
 pub const MOST_SECTORS: usize = 20;
-/// By how much the sectors' sum may miss the lap: each is rounded by itself, and some loops stand beside the line.
-const TOLERANCE: u32 = 50;
 
 /// What became of laps that were sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -167,6 +166,34 @@ pub fn add(
             .execute(connection)?;
     }
     Ok(sent)
+}
+
+/// Adds a whole session that is over, of the laps of a file. Call it in a write transaction.
+///
+/// # Errors
+/// [`CoachingError::Invalid`] for the field `file`, and those of [`sessions::begin`] and [`add`].
+pub fn add_recording(
+    connection: &mut DatabaseConnection,
+    now: DateTime<Utc>,
+    principal: &Principal,
+    driver_id: i64,
+    draft: &SessionDraft,
+    recording: &crate::datasets::readers::Session,
+) -> Result<Session, CoachingError> {
+    let laps = recording::laps(recording, &LAP_MILLISECONDS)
+        .map_err(|problem| invalid("file", problem.to_string()))?;
+    if laps.len() > MOST_LAPS as usize {
+        let problem = format!(
+            "this file has {} laps; send at most {MOST_LAPS}",
+            laps.len()
+        );
+        return Err(invalid("file", problem));
+    }
+    let session = sessions::begin(connection, now, principal, driver_id, draft)?;
+    for laps in laps.chunks(MOST_SENT) {
+        add(connection, now, principal, driver_id, session.id, laps)?;
+    }
+    sessions::end(connection, now, principal, driver_id, session.id)
 }
 
 fn insert(

@@ -180,6 +180,24 @@ pub fn list(
     with_laps(connection, rows)
 }
 
+/// The `limit` sessions of a driver that began last, the newest first, whenever they were sent.
+pub fn recent(
+    connection: &mut DatabaseConnection,
+    driver_id: i64,
+    limit: i64,
+) -> Result<Vec<Session>, CoachingError> {
+    let rows: Vec<Row> = driving_sessions::table
+        .filter(driving_sessions::driver_id.eq(driver_id))
+        .order((
+            driving_sessions::started_at.desc(),
+            driving_sessions::id.desc(),
+        ))
+        .limit(limit)
+        .select(COLUMNS)
+        .load(connection)?;
+    with_laps(connection, rows)
+}
+
 /// A session of a driver.
 ///
 /// # Errors

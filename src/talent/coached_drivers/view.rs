@@ -56,7 +56,7 @@ pub fn view(
 ) -> Result<DriverView, CoachingError> {
     // Before the laps are read: what comes between is told again, not lost.
     let newest_lap = laps::newest(connection, driver.id)?;
-    let sessions = sessions::list(connection, driver.id, None, SHOWN_SESSIONS)?;
+    let sessions = sessions::recent(connection, driver.id, SHOWN_SESSIONS)?;
     let session = match wanted {
         Some(id) => Some(sessions::find(connection, driver.id, id)?),
         None => sessions.first().cloned(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use actix_multipart::Multipart;
 use actix_web::http::StatusCode;
 use actix_web::web::{self, Data, Path, Query, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,12 +12,15 @@ use serde::Deserialize;
 
 use super::form::Form;
 use crate::accounts::permissions::Principal;
+use crate::datasets::readers;
 use crate::http::fault::Fault;
 use crate::http::guard;
 use crate::http::state::State;
+use crate::http::uploads::{ReceivedForm, receive_form_with_files};
 use crate::talent::coached_drivers::drivers::{self, CoachedDriver, DriverDraft};
+use crate::talent::coached_drivers::laps;
 use crate::talent::coached_drivers::link::{self, LINK_DAYS, LinkKey};
-use crate::talent::coached_drivers::sessions::{self, Session};
+use crate::talent::coached_drivers::sessions::{self, Session, SessionDraft};
 use crate::talent::coaching::plan::seconds;
 use crate::web::page::{Page, get, see_other_saying};
 
@@ -24,6 +28,9 @@ use crate::web::page::{Page, get, see_other_saying};
 const PAGE: usize = 50;
 /// Sessions on a driver's page.
 const SESSIONS: i64 = 100;
+
+/// The largest file of one session.
+const LARGEST_RECORDING: u64 = 64 << 20;
 
 /// The routes of this file.
 pub fn configure(routes: &mut ServiceConfig) {
@@ -39,6 +46,7 @@ pub fn configure(routes: &mut ServiceConfig) {
                 .route(web::post().to(change)),
         )
         .route("/console/drivers/{id}/link", web::post().to(set_link))
+        .route("/console/drivers/{id}/recordings", web::post().to(record))
         .route("/console/drivers/{id}/delete", web::post().to(delete))
         .route(
             "/console/drivers/{id}/sessions/{session}/delete",
@@ -189,6 +197,8 @@ struct DriverPage {
     new_link: String,
     link_days: i64,
     api: String,
+    /// The largest file, in bytes.
+    limit: u64,
 }
 
 /// A session in the list.
@@ -243,24 +253,29 @@ async fn show_driver(
         .database
         .read(move |connection| {
             let driver = drivers::find(connection, &principal, id)?;
-            let sessions = sessions::list(connection, id, None, SESSIONS)?;
+            let sessions = sessions::recent(connection, id, SESSIONS)?;
             Ok::<_, Fault>((driver, sessions))
         })
         .await?;
     let known = &driver.draft;
     let text = |number: Option<String>| number.unwrap_or_default();
-    let form = form.unwrap_or_else(|| {
-        Form::of([
-            ("label", known.label.clone()),
-            ("class", known.class.clone()),
-            ("weight_kg", text(known.weight_kg.map(|kg| kg.to_string()))),
-            ("height_cm", text(known.height_cm.map(|cm| cm.to_string()))),
-            (
-                "birth_year",
-                text(known.birth_year.map(|year| year.to_string())),
-            ),
-        ])
-    });
+    let kept = [
+        ("label", known.label.clone()),
+        ("class", known.class.clone()),
+        ("weight_kg", text(known.weight_kg.map(|kg| kg.to_string()))),
+        ("height_cm", text(known.height_cm.map(|cm| cm.to_string()))),
+        (
+            "birth_year",
+            text(known.birth_year.map(|year| year.to_string())),
+        ),
+    ];
+    let mut form = form.unwrap_or_default();
+    // The page has several forms: what was not sent is as it is kept.
+    if form.text("label").is_empty() && form.text("class").is_empty() {
+        for (field, value) in &kept {
+            form.put(field, value);
+        }
+    }
     let shown = DriverPage {
         page: Page::new(request, "console"),
         driver: DriverLine::new(driver, state.clock.now()),
@@ -272,6 +287,7 @@ async fn show_driver(
             "{}/api/v1/coached-drivers/{id}/sessions",
             state.config.public_url()
         ),
+        limit: LARGEST_RECORDING.min(state.config.max_upload_bytes),
     };
     shown.page.show_as(status(&shown.form), &shown)
 }
@@ -339,6 +355,61 @@ async fn set_link(
         }
         _ => Err(Fault::invalid("act", "press one of the buttons")),
     }
+}
+
+/// Adds a session from a logger's file or a lap table.
+async fn record(
+    state: Data<State>,
+    request: HttpRequest,
+    principal: Principal,
+    id: Path<i64>,
+    sent: Multipart,
+) -> Result<HttpResponse, Fault> {
+    let (id, now) = (id.into_inner(), state.clock.now());
+    let mut received = ReceivedForm::default();
+    let limit = LARGEST_RECORDING.min(state.config.max_upload_bytes);
+    let outcome = receive_form_with_files(sent, &["file"], limit, &mut received).await;
+    let mut form = Form::new(received.texts);
+    form.refuse_fault(outcome)?;
+    let file = received.files.remove("file");
+    if file.is_none() && form.error("file").is_empty() {
+        form.refuse("file", "choose the file of a session");
+    }
+    let started_at = match form.text("started_at") {
+        "" => Some(now),
+        _ => form.moment("started_at"),
+    };
+    if let (Some(file), Some(started_at), []) = (file, started_at, form.problems()) {
+        let draft = SessionDraft {
+            track: form.text("track").to_owned(),
+            name: form.text("name").to_owned(),
+            wet: form.is_ticked("wet"),
+            started_at,
+        };
+        let path = file.file.path().to_owned();
+        let caller = principal.clone();
+        let read = tokio::task::spawn_blocking(move || readers::read(&path))
+            .await
+            .map_err(Fault::internal)?
+            .map_err(|error| Fault::invalid("file", error.to_string()));
+        let added = match read {
+            Ok((_, recording)) => state
+                .database
+                .write(move |connection| {
+                    laps::add_recording(connection, now, &caller, id, &draft, &recording)
+                })
+                .await
+                .map_err(Fault::from),
+            Err(fault) => Err(fault),
+        };
+        if let Some(session) = form.refuse_fault(added)? {
+            state.live.tell(id);
+            let address = format!("/console/drivers/{id}");
+            let said = format!("The session is added, with {} laps.", session.laps);
+            return Ok(see_other_saying(&request, &address, "success", said));
+        }
+    }
+    show_driver(&state, &request, principal, id, Some(form), String::new()).await
 }
 
 async fn delete(
