@@ -94,11 +94,11 @@ impl Page {
         Self {
             user: user.map(|user| PageUser::new(user, unread_messages(request))),
             active,
-            path: request
-                .uri()
-                .path_and_query()
-                .map_or("/", |path| path.as_str())
-                .to_owned(),
+            path: match request.uri().path_and_query() {
+                // Who has this address decides: it stands in no link of its page.
+                Some(path) if !path.as_str().starts_with("/consent/") => path.as_str().to_owned(),
+                _ => "/".to_owned(),
+            },
             flash,
         }
     }

@@ -73,14 +73,6 @@ struct OverPage {
     message: String,
 }
 
-/// The frame of a page whose address must not stand in its links.
-fn frame(request: &HttpRequest) -> Page {
-    Page {
-        path: "/".into(),
-        ..Page::new(request, "")
-    }
-}
-
 /// The answer with what keeps its address secret.
 fn secretly(response: Result<HttpResponse, Fault>) -> Result<HttpResponse, Fault> {
     let mut response = response?;
@@ -99,7 +91,7 @@ fn over(
     message: impl Into<String>,
 ) -> Result<HttpResponse, Fault> {
     let view = OverPage {
-        page: frame(request),
+        page: Page::new(request, ""),
         title,
         message: message.into(),
     };
@@ -144,7 +136,7 @@ async fn page(
     };
     if asked.state == ContactState::Accepted {
         let view = AcceptedPage {
-            page: frame(request),
+            page: Page::new(request, ""),
             link: format!("{}{path}", state.config.public_url()),
             path,
             driver: asked.driver,
@@ -159,7 +151,7 @@ async fn page(
     }
     let is_minor = asked.is_minor != Some(false);
     let view = DecidePage {
-        page: frame(request),
+        page: Page::new(request, ""),
         heading: match is_minor {
             true => "Somebody asks to meet a driver whose parent or guardian you are",
             false => "Somebody asks to meet you",
