@@ -63,20 +63,20 @@ fn due(connection: &mut DatabaseConnection, now: DateTime<Utc>) -> Result<Vec<i6
     Ok(due)
 }
 
-/// A challenge's phases and the last of them, if all are over and no submission that may still rank waits for
+/// A challenge's last phase, if all are over and no submission that may still rank waits for
 /// its score.
 fn final_phase(
     connection: &mut DatabaseConnection,
     now: DateTime<Utc>,
     challenge_id: i64,
-) -> Result<Option<(Vec<Phase>, Phase)>, DatabaseError> {
-    let all = phases_of(connection, challenge_id)?;
-    let Some(last) = all.last().cloned() else {
-        return Ok(None);
-    };
+) -> Result<Option<Phase>, DatabaseError> {
+    let mut all = phases_of(connection, challenge_id)?;
     if !all.iter().all(|phase| phase.is_over(now)) {
         return Ok(None);
     }
+    let Some(last) = all.pop() else {
+        return Ok(None);
+    };
     let waiting = submissions::table
         .filter(submissions::challenge_id.eq(challenge_id))
         .filter(
@@ -90,7 +90,7 @@ fn final_phase(
         .select(submissions::id)
         .first(connection)
         .optional()?;
-    Ok(waiting.is_none().then_some((all, last)))
+    Ok(waiting.is_none().then_some(last))
 }
 
 fn settle(
@@ -98,13 +98,10 @@ fn settle(
     now: DateTime<Utc>,
     challenge_id: i64,
 ) -> Result<(), DatabaseError> {
-    let Some((all, last)) = final_phase(connection, now, challenge_id)? else {
-        return Ok(());
-    };
-    // Their rows first, in their order: whoever changes a board takes its phase's row last, so that either
+    // The phases' rows first, in their order: whoever changes a board or a date takes them too, so that either
     // that change is read below, or it clears what is set here.
     let mut changed = 0;
-    for phase in &all {
+    for phase in phases_of(connection, challenge_id)? {
         changed += diesel::update(
             phases::table
                 .find(phase.id)
@@ -116,6 +113,9 @@ fn settle(
     if changed == 0 {
         return Ok(());
     }
+    let Some(last) = final_phase(connection, now, challenge_id)? else {
+        return unsettle(connection, challenge_id);
+    };
     let joining: Joining = challenges::table
         .find(challenge_id)
         .select(challenges::joining)
@@ -194,10 +194,17 @@ fn count_medals(
             Joining::Invited
         )
     };
+    let members = format!("SELECT user_id FROM members WHERE challenge_id = {challenge_id}");
+    // Takes their rows in a statement of its own, so that the one that counts sees what others, who held them,
+    // have changed.
+    diesel::sql_query(format!(
+        "UPDATE expert_profiles SET results = results WHERE user_id IN ({members})"
+    ))
+    .execute(connection)?;
     let of = |medal: Medal| count(&format!(" AND final_standings.medal = '{medal}'"));
     diesel::sql_query(format!(
         "UPDATE expert_profiles SET gold = {}, silver = {}, bronze = {}, results = {} \
-         WHERE user_id IN (SELECT user_id FROM members WHERE challenge_id = {challenge_id})",
+         WHERE user_id IN ({members})",
         of(Medal::Gold),
         of(Medal::Silver),
         of(Medal::Bronze),

@@ -528,7 +528,7 @@ on_both_databases!(scouts_reach_who_is_open_to_it, |app| async move {
             "{page}"
         );
     }
-    assert_eq!(app.visitor().post(&path, &[]).await.status(), 303);
+    assert_eq!(app.visitor().post(&path, &[]).await.status(), 401);
 
     let browser = app.browser_of(&scout).await;
     let page = browser.page(&page_path).await;
