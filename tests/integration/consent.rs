@@ -1022,10 +1022,9 @@ on_both_databases!(who_cannot_be_asked_is_said_at_once, |app| async move {
     );
 
     // Where identities were destroyed nobody can be asked, and the page says so.
-    let drivers: Vec<String> = (0..4).map(|number| format!("D-{number}")).collect();
     publish(&app, &organizer, "destroyed", Identities::Destroyed).await;
     post_board(&app, &organizer, ("destroyed", "destroyed"), &drivers).await;
-    let mut asked = introduction("D-1");
+    let mut asked = introduction(&driver);
     asked["challenge"] = json!("destroyed");
     let other = app.account(Role::Scout).await;
     let request = app
@@ -1034,7 +1033,8 @@ on_both_databases!(who_cannot_be_asked_is_said_at_once, |app| async move {
         .json(&asked);
     assert_eq!(json_of(request, 409).await["type"], "identities_destroyed");
     let browser = app.browser_of(&other).await;
-    let page = browser.page("/talent/destroyed/drivers/D-1/contact").await;
+    let contact = format!("/talent/destroyed/drivers/{driver}/contact");
+    let page = browser.page(&contact).await;
     assert!(page.contains("were destroyed") && !page.contains("<textarea"));
 });
 

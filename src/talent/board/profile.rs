@@ -88,7 +88,7 @@ pub struct Measures {
     pub weight_adjusted_pace: Measure,
     /// The pace less what is usual at that age.
     pub pace_for_age: Measure,
-    /// Of 100 chances to pass the mean driver at equal pace, how many more the driver takes than the mean driver.
+    /// Of 100 chances to pass at equal pace, how many more are taken than usual; not being passed counts too.
     pub passes_above_expected: Measure,
     /// Seconds between the best clean lap and the best sectors put together, at the latest event.
     pub theoretical_gain: Measure,

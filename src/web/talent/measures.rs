@@ -145,7 +145,7 @@ pub fn all(measures: &Measures) -> Vec<Written> {
         ),
         written(
             "Passes above expected",
-            "Of 100 chances to pass the mean driver at equal pace, how many more the driver takes than the mean driver.",
+            "Of 100 chances to pass at equal pace, how many more are taken than usual; not being passed counts too.",
             Unit::Signed,
             &measures.passes_above_expected,
             false,
