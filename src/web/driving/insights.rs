@@ -12,9 +12,10 @@ use crate::talent::pace_model::FEWEST_LAPS_RATED;
 
 /// Laps of the table, the newest; the picture has all.
 const LAPS: usize = 300;
-/// A sector within this fraction of the driver's best is marked as good, one beyond the other as slow.
+/// A sector slower than the driver's best by less than this fraction is marked as good.
 const GOOD_SECTOR: f64 = 0.005;
-const SLOW_SECTOR: f64 = 0.02;
+/// A sector slower than the driver's typical one by more than this fraction is marked as slow.
+const SLOW_SECTOR: f64 = 0.01;
 
 /// The changing part.
 #[derive(Template)]
@@ -189,6 +190,9 @@ impl Shown {
             plan,
         } = shown;
         let of_group = group.as_ref().ok();
+        let summary = insights.summary();
+        let typical = summary.map(|summary| summary.typical_sectors);
+        let typical = typical.unwrap_or_default();
         let left_out = insights.laps.len().saturating_sub(LAPS);
         let (missing, items) = match plan {
             Plan::Thin(missing) => (missing, Vec::new()),
@@ -208,7 +212,7 @@ impl Shown {
                 .iter()
                 .rev()
                 .take(LAPS)
-                .map(|lap| LapRow::new(lap, &insights, of_group))
+                .map(|lap| LapRow::new(lap, &insights, &typical, of_group))
                 .collect(),
             left_out,
             sectors: sectors(&insights, of_group),
@@ -315,7 +319,12 @@ fn time(milliseconds: u32) -> String {
 }
 
 impl LapRow {
-    fn new(lap: &LapDelta, insights: &SessionInsights, group: Option<&Group>) -> Self {
+    fn new(
+        lap: &LapDelta,
+        insights: &SessionInsights,
+        typical: &[u32],
+        group: Option<&Group>,
+    ) -> Self {
         let driven = &lap.lap;
         let is_best = insights
             .best
@@ -333,7 +342,10 @@ impl LapRow {
                 .sectors
                 .iter()
                 .zip(&lap.sectors_to_best)
-                .map(|(sector, to_best)| SectorCell::new(*sector, *to_best))
+                .enumerate()
+                .map(|(index, (sector, to_best))| {
+                    SectorCell::new(*sector, *to_best, typical.get(index).copied())
+                })
                 .collect(),
             remark: match (driven.out_lap, driven.pit, lap.clean) {
                 (_, true, _) => "Through the pits",
@@ -347,12 +359,13 @@ impl LapRow {
 }
 
 impl SectorCell {
-    fn new(sector: u32, to_best: i64) -> Self {
+    fn new(sector: u32, to_best: i64, typical: Option<u32>) -> Self {
         let share = to_best as f64 / f64::from(sector.max(1));
+        let is_slow = |typical| f64::from(sector) > (1.0 + SLOW_SECTOR) * f64::from(typical);
         let (tone, mark, words) = match to_best {
             ..=0 => ("best", "★", "your best"),
             _ if share <= GOOD_SECTOR => ("gain", "●", "near your best"),
-            _ if share > SLOW_SECTOR => ("slow", "▼", "slow"),
+            _ if typical.is_some_and(is_slow) => ("slow", "▼", "slow"),
             _ => ("", "", ""),
         };
         Self {
@@ -507,10 +520,12 @@ mod tests {
 
     #[test]
     fn a_sector_is_marked_by_more_than_a_colour() {
-        let cell = |to_best| SectorCell::new(17_000, to_best);
+        let cell = |to_best| SectorCell::new(17_000, to_best, Some(16_700));
         assert_eq!((cell(0).mark, cell(0).words), ("★", "your best"));
         assert_eq!((cell(50).mark, cell(50).words), ("●", "near your best"));
-        assert_eq!((cell(200).mark, cell(200).words), ("", ""));
         assert_eq!((cell(900).mark, cell(900).words), ("▼", "slow"));
+        let even = SectorCell::new(17_000, 200, Some(16_900));
+        assert_eq!((even.mark, even.words), ("", ""));
+        assert_eq!(SectorCell::new(17_000, 900, None).mark, "", "not told");
     }
 }
