@@ -253,7 +253,7 @@ mod tests {
         };
         let drawn = picture(&estimate, 1.0);
         assert_eq!(drawn.chars().count(), COLUMNS);
-        assert_eq!(drawn.trim_end(), "───────●────────");
+        assert_eq!(drawn.trim_end(), "────────●───────");
         let none = Estimate {
             value: 0.0,
             low: 0.0,

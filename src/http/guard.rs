@@ -368,10 +368,10 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
 /// Addresses below these are secrets.
 const SECRET_ADDRESSES: [&str; 2] = ["/driving/", "/consent/"];
 
-/// What keeps an address that is a secret out of caches, search engines and other sites' logs, also where
-/// nothing is found at it.
-const SECRET_HEADERS: [(&str, &str); 3] = [
-    ("referrer-policy", "no-referrer"),
+/// What keeps an address that is a secret out of caches and search engines, also where nothing is found at it.
+/// Other sites do not learn it as they learn no address: to tell our own pages nothing either (`no-referrer`)
+/// would make browsers send forms with `Origin: null`, which are refused over plain HTTP.
+const SECRET_HEADERS: [(&str, &str); 2] = [
     ("cache-control", "no-store"),
     ("x-robots-tag", "noindex, nofollow"),
 ];

@@ -403,7 +403,7 @@ mod tests {
         assert!(found.laps[0].out_lap && !found.laps[1].out_lap);
         assert_eq!(found.laps[1].seconds, 49.0);
         assert_eq!(found.laps[1].kart, "of a");
-        assert_eq!(found.warnings.len(), 2, "{:?}", found.warnings);
+        assert_eq!(found.warnings.len(), 3, "{:?}", found.warnings);
     }
 
     #[test]

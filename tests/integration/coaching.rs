@@ -137,7 +137,7 @@ on_both_databases!(
         // Nothing of it may be kept or handed on.
         let response = app.get(&link).send().await.unwrap();
         for (name, value) in [
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("cache-control", "no-store"),
             ("x-robots-tag", "noindex, nofollow"),
         ] {
@@ -218,7 +218,7 @@ on_both_databases!(
         let mut told = Vec::new();
         for path in [last, renewed, link, unknown] {
             let response = app.get(&path).send().await.unwrap();
-            assert_eq!(response.headers()["referrer-policy"], "no-referrer");
+            assert_eq!(response.headers()["referrer-policy"], "same-origin");
             let text = response.text().await.unwrap();
             told.push(text.replace(&path, ""));
         }

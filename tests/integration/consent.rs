@@ -266,7 +266,7 @@ async fn send_letters(app: &TestApp, folder: &Path) -> Vec<(String, String, Stri
 
 fn assert_secret(headers: &HeaderMap) {
     assert_eq!(headers["cache-control"], "no-store");
-    assert_eq!(headers["referrer-policy"], "no-referrer");
+    assert_eq!(headers["referrer-policy"], "same-origin");
     assert_eq!(headers["x-robots-tag"], "noindex, nofollow");
 }
 

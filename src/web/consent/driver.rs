@@ -3,7 +3,6 @@
 //! The address is a secret, so no cache keeps these pages, no link tells it on and no crawler lists it.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY};
 use actix_web::web::{Data, Form, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -73,17 +72,6 @@ struct OverPage {
     message: String,
 }
 
-/// The answer with what keeps its address secret.
-fn secretly(response: Result<HttpResponse, Fault>) -> Result<HttpResponse, Fault> {
-    let mut response = response?;
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let robots = HeaderName::from_static("x-robots-tag");
-    headers.insert(robots, HeaderValue::from_static("noindex, nofollow"));
-    Ok(response)
-}
-
 fn over(
     request: &HttpRequest,
     status: StatusCode,
@@ -95,7 +83,7 @@ fn over(
         title,
         message: message.into(),
     };
-    secretly(view.page.show_as(status, &view))
+    view.page.show_as(status, &view)
 }
 
 /// What an error is answered with: every link that opens nothing looks the same.
@@ -147,7 +135,7 @@ async fn page(
             opened_count: asked.opened_count,
             opened_at: asked.opened_at,
         };
-        return secretly(view.page.show(&view));
+        return view.page.show(&view);
     }
     let is_minor = asked.is_minor != Some(false);
     let view = DecidePage {
@@ -168,7 +156,7 @@ async fn page(
         contact_limit: CONTACT_LIMIT,
         problem,
     };
-    secretly(view.page.show_as(view.problem.status(), &view))
+    view.page.show_as(view.problem.status(), &view)
 }
 
 pub(super) async fn show(
@@ -224,7 +212,7 @@ async fn accept(
         })
         .await;
     match done {
-        Ok(()) => secretly(Ok(see_other(&address))),
+        Ok(()) => Ok(see_other(&address)),
         Err(error @ ConsentError::Invalid { .. }) => {
             let problem = FormProblem::from_fault(error.into())?;
             page(state, request, key, form, problem).await
