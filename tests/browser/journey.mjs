@@ -7,7 +7,9 @@
 //
 // Where DEMO names the demo.json of a demonstration, its organizer then publishes a dataset step by step: sends
 // a file (with JavaScript in parts, over a connection that breaks), looks at it, takes the suggested policy,
-// looks at what would become public, and publishes it.
+// looks at what would become public, and publishes it. Its scout searches the talent board, compares two drivers,
+// keeps one on a list, and asks to meet them; the organizer hands the link on; a guardian accepts, the scout sees
+// who it is, the guardian takes it back. A driver's own page shows a lap as it is driven.
 
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
@@ -224,14 +226,125 @@ async function publishing(browser, name, javaScriptEnabled, accounts) {
   console.log(`${name}: ${organizer.username} published ${slug}`);
 }
 
+async function signedIn(browser, account, javaScriptEnabled, complaints) {
+  const context = await browser.newContext({ viewport: SCREENS.desktop, javaScriptEnabled });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    if (message.type() === "error") complaints.push(`${page.url()}: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => complaints.push(`${page.url()}: ${error.message}`));
+  if (account) {
+    await page.goto(new URL("/sign-in", base).href);
+    await page.getByLabel("User name").fill(account.username);
+    await page.getByLabel("Password").fill(account.password);
+    await page.getByRole("main").getByRole("button", { name: "Sign in" }).click();
+    await page.waitForURL((url) => !url.pathname.startsWith("/sign-in"));
+  }
+  return page;
+}
+
+/** From the talent board to a driver and back again. `nth` is which driver of the board is asked for. */
+async function scouting(browser, name, javaScriptEnabled, accounts, nth) {
+  const complaints = [];
+  const account = (role) => accounts.find((one) => one.role === role);
+  const scout = await signedIn(browser, account("scout"), javaScriptEnabled, complaints);
+  const organizer = await signedIn(browser, account("organizer"), javaScriptEnabled, complaints);
+  const guardian = await signedIn(browser, null, javaScriptEnabled, complaints);
+
+  await scout.goto(new URL("/talent", base).href);
+  await look(scout, name, "talent");
+  await scout.getByRole("table", { name: "Talent boards" }).or(scout.locator("table")).first().getByRole("link").first().click();
+  await scout.getByLabel("Sort by").selectOption("consistency");
+  await scout.getByRole("button", { name: "Search", exact: true }).click();
+  await scout.waitForURL("**sort=consistency**");
+  await look(scout, name, "board");
+  const boxes = scout.getByRole("checkbox", { name: /^Compare / });
+  check((await boxes.count()) >= 10, "the board has hardly any driver");
+  await boxes.nth(0).check();
+  await boxes.nth(9).check();
+  const driver = scout.locator("tbody th a").nth(nth);
+  const pseudonym = (await driver.textContent()).trim();
+  const driverAddress = await driver.getAttribute("href");
+  await scout.getByRole("button", { name: "Compare the marked drivers" }).click();
+  await scout.getByRole("heading", { name: "Drivers side by side" }).waitFor();
+  await look(scout, name, "compare");
+  await scout.goto(new URL(driverAddress, base).href);
+  await look(scout, name, "driver");
+  const list = `List ${name}`;
+  await scout.getByLabel("Begin a list with this driver").fill(list);
+  await scout.getByRole("button", { name: "Begin the list" }).click();
+  check(await scout.getByRole("link", { name: list, exact: true }).isVisible(), "the driver is on no list");
+
+  await scout.getByRole("link", { name: "Ask to meet this driver" }).click();
+  await look(scout, name, "ask");
+  await scout.getByLabel("name").first().fill("Ada Lovelace");
+  await scout.getByLabel("Organisation").fill("North Karting");
+  await scout.locator("textarea").fill("We look for juniors for next season. May we meet you and your parents?");
+  await scout.locator("[name=reach]").fill("ada@north.example");
+  await scout.getByRole("main").locator("button[type=submit]").last().click();
+  await scout.waitForURL("**/scouting/requests/*");
+  const request = new URL(scout.url()).pathname;
+  check(!(await scout.getByText("driver_name", { exact: true }).isVisible()), "an identity is shown unasked");
+  await look(scout, name, "request");
+
+  await organizer.goto(new URL("/console/contact-requests", base).href);
+  await organizer.getByRole("main").getByRole("link", { name: pseudonym }).first().click();
+  await look(organizer, name, "forward");
+  await organizer.getByLabel("Yes: a parent or guardian decides").check();
+  await organizer.getByLabel("You hand the link on yourself").check();
+  await organizer.getByRole("button", { name: "Pass it on" }).click();
+  const link = (await organizer.getByRole("main").textContent()).match(/https?:\/\/\S+\/consent\/[0-9a-f]+/)[0];
+
+  await guardian.goto(new URL(new URL(link).pathname, base).href);
+  check(await guardian.getByText("North Karting").isVisible(), "it is not said who asks");
+  await look(guardian, name, "consent");
+  await guardian.getByLabel("I am the driver’s parent or guardian").check();
+  await guardian.getByRole("button", { name: "Accept" }).click();
+  await guardian.waitForURL((url) => url.pathname.startsWith("/consent/") && !link.endsWith(url.pathname));
+  await look(guardian, name, "accepted");
+  await scout.goto(new URL(request, base).href);
+  check(await scout.getByText("driver_name", { exact: true }).isVisible(), "the scout does not learn who it is");
+  await look(scout, name, "unlocked");
+  await guardian.locator("button[value=withdraw]").click();
+  await scout.goto(new URL(request, base).href);
+  check(!(await scout.getByText("driver_name", { exact: true }).isVisible()), "a consent that was taken back still opens");
+  check(complaints.length === 0, `the browser complains:\n  ${complaints.join("\n  ")}`);
+  for (const page of [scout, organizer, guardian]) await page.context().close();
+  console.log(`${name}: a scout met ${pseudonym}, until it was taken back`);
+}
+
+/** A driver's own page, and a lap that appears on it while it is driven. */
+async function driving(browser, address, accounts) {
+  const complaints = [];
+  const page = await signedIn(browser, null, true, complaints);
+  const following = page.waitForResponse("**/live**");
+  await page.goto(new URL(new URL(address).pathname, base).href);
+  await following;
+  await look(page, "driving", "page");
+  const { token } = accounts.find((one) => one.role === "organizer");
+  const headers = { Authorization: `Bearer ${token}` };
+  const api = (path, data) => page.request.post(new URL(`/api/v1/coached-drivers${path}`, base).href, { headers, data });
+  const session = await (await api("/1/sessions", { track: "Adlerring", name: "Live" })).json();
+  const lap = { number: 7, milliseconds: 50632, sectors: [15210, 17122, 18300] };
+  check((await api(`/1/sessions/${session.id}/laps`, lap)).ok(), "the lap was refused");
+  await page.getByText("50.632").first().waitFor();
+  await look(page, "driving", "live");
+  check(complaints.length === 0, `the browser complains:\n  ${complaints.join("\n  ")}`);
+  await page.context().close();
+  console.log("driving: a lap was there as it was driven");
+}
+
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 try {
   await journey(browser, "script", true);
   await journey(browser, "plain", false);
   if (process.env.DEMO) {
-    const { accounts } = JSON.parse(await readFile(process.env.DEMO, "utf8"));
+    const { accounts, driving: address } = JSON.parse(await readFile(process.env.DEMO, "utf8"));
     await publishing(browser, "script-dataset", true, accounts);
     await publishing(browser, "plain-dataset", false, accounts);
+    await scouting(browser, "script-scouting", true, accounts, 3);
+    await scouting(browser, "plain-scouting", false, accounts, 4);
+    await driving(browser, address, accounts);
   }
 } finally {
   await browser.close();

@@ -85,6 +85,7 @@ struct BoardPage {
     query: String,
     in_words: String,
     crowd: String,
+    laps: String,
     agreement: String,
     agreement_in_words: &'static str,
     previous: String,
@@ -180,6 +181,7 @@ pub async fn show(
         query,
         search,
         crowd: crowd_in_words(&line),
+        laps: format::count(line.board.laps as u64),
         agreement: line
             .board
             .agreement
