@@ -15,6 +15,7 @@ use super::v1::{
 };
 use crate::accounts::permissions::{Access, RULES, Rule};
 use crate::http::fault::Fault;
+use crate::talent::board::SortColumn;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -154,7 +155,7 @@ use crate::http::fault::Fault;
         worker::program,
         worker::keep_predictions,
     ),
-    components(schemas(Fault)),
+    components(schemas(Fault, SortColumn)),
     tags(
         (name = "challenges", description = "Contests, their rules and their leaderboards"),
         (name = "messages", description = "Announcements, discussions, and what one was told"),

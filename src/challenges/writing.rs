@@ -11,22 +11,27 @@ pub const LONGEST_REASON: usize = 1_000;
 
 /// One line.
 pub(super) fn title(field: &str, text: &str) -> Result<String, ChallengeError> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    checked(field, &words.join(" "), LONGEST_TITLE)
+    let line = checked(field, text, LONGEST_TITLE)?;
+    let words: Vec<&str> = line.split_whitespace().collect();
+    Ok(words.join(" "))
 }
 
 /// Markdown.
 pub(super) fn body(field: &str, text: &str) -> Result<String, ChallengeError> {
-    checked(field, &text.replace("\r\n", "\n"), LONGEST_BODY)
+    checked(field, text, LONGEST_BODY)
 }
 
 /// Why somebody did something, for those whom it concerns.
 pub(super) fn reason(text: &str) -> Result<String, ChallengeError> {
-    checked("reason", &text.replace("\r\n", "\n"), LONGEST_REASON)
+    checked("reason", text, LONGEST_REASON)
 }
 
-/// Control characters are dropped: they show nothing, and no feed may hold them.
+/// Control characters are dropped: they show nothing, and no feed may hold them. They count all the same, so that
+/// the API's description can say how long a text may be.
 fn checked(field: &str, text: &str, most: usize) -> Result<String, ChallengeError> {
+    // Browsers count a line break as one character and send two.
+    let text = text.replace("\r\n", "\n");
+    let length = text.chars().count();
     let text: String = text
         .chars()
         .filter(|character| !character.is_control() || matches!(character, '\n' | '\t'))
@@ -36,7 +41,6 @@ fn checked(field: &str, text: &str, most: usize) -> Result<String, ChallengeErro
     if text.is_empty() {
         return invalid(field, "write something");
     }
-    let length = text.chars().count();
     if length > most {
         return invalid(
             field,
@@ -59,5 +63,6 @@ mod tests {
         assert!(title("title", &"ä".repeat(LONGEST_TITLE)).is_ok());
         let long = title("title", &"ä".repeat(LONGEST_TITLE + 1)).unwrap_err();
         assert!(long.to_string().contains("151"), "{long}");
+        assert!(body("body", &format!("\u{7}{}", "ä".repeat(LONGEST_BODY))).is_err());
     }
 }

@@ -97,7 +97,7 @@ async fn save(
     let wanted = ProfileSettings {
         headline: sent.headline,
         about: sent.about,
-        website: sent.website,
+        website: sent.website.trim().to_owned(),
         is_public: sent.is_public.is_some(),
         open_to_contact: sent.open_to_contact.is_some(),
     };

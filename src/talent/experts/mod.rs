@@ -68,19 +68,20 @@ fn invalid(field: &'static str, problem: impl Into<String>) -> ExpertError {
 /// A text of a form, trimmed and with plain line breaks, if it is no longer than `most` characters.
 fn checked(field: &'static str, text: &str, most: usize) -> Result<String, ExpertError> {
     // Browsers count a line break as one character and send two. No database keeps a NUL.
-    let text = text.replace("\r\n", "\n").replace('\0', "");
-    let text = text.trim();
+    let text = text.replace("\r\n", "\n");
+    // What is dropped counts all the same, so that the API's description can say how long a text may be.
     if text.chars().count() > most {
         return Err(invalid(field, format!("write at most {most} characters")));
     }
-    Ok(text.to_owned())
+    Ok(text.replace('\0', "").trim().to_owned())
 }
 
 /// The same of a text in one line: line breaks and other control characters become spaces.
 fn one_line(field: &'static str, text: &str, most: usize) -> Result<String, ExpertError> {
-    let words: Vec<&str> = text
+    let line = checked(field, text, most)?;
+    let words: Vec<&str> = line
         .split(|character: char| character.is_whitespace() || character.is_control())
         .filter(|word| !word.is_empty())
         .collect();
-    checked(field, &words.join(" "), most)
+    Ok(words.join(" "))
 }

@@ -60,8 +60,8 @@ impl ProfileSettings {
     /// # Errors
     /// The field that is not as it must be.
     fn checked(&self) -> Result<Self, ExpertError> {
-        let website = one_line("website", &self.website, WEBSITE_LIMIT)?;
-        if !website.is_empty() && !is_web_address(&website) {
+        let website = checked("website", &self.website, WEBSITE_LIMIT)?;
+        if !self.website.is_empty() && !is_web_address(&self.website) {
             return Err(invalid(
                 "website",
                 "write a whole address that begins with https://, or leave it empty",
