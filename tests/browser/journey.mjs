@@ -114,7 +114,7 @@ async function journey(browser, name, javaScriptEnabled) {
   check((await own.locator("data.score").getAttribute("value")) !== "", "the own row has no score");
   await look(page, name, "leaderboard");
   await tabs.getByRole("link", { name: "My submissions" }).click();
-  check(await page.getByRole("link", { name: "sample.csv" }).isVisible(), "the submission is not listed");
+  await page.getByRole("link", { name: "sample.csv" }).waitFor();
   await look(page, name, "submissions");
 
   await page.getByRole("link", { name: username, exact: true }).click();
@@ -190,7 +190,7 @@ async function publishing(browser, name, javaScriptEnabled, accounts) {
   await look(page, name, "inspect");
 
   await page.getByRole("link", { name: "Go on: choose the policy" }).click();
-  check(await page.getByText("This is a suggestion").isVisible(), "no policy is suggested");
+  await page.getByText("This is a suggestion").waitFor();
   check((await page.getByLabel("What is shown of driver").inputValue()) === "pseudonym", "the driver is shown");
   await page.getByLabel("Are there minors?").selectOption("no");
   await page.getByLabel("k: at least so many people look alike").fill("5");
@@ -273,9 +273,10 @@ async function scouting(browser, name, javaScriptEnabled, accounts, nth) {
   const list = `List ${name}`;
   await scout.getByLabel("Begin a list with this driver").fill(list);
   await scout.getByRole("button", { name: "Begin the list" }).click();
-  check(await scout.getByRole("link", { name: list, exact: true }).isVisible(), "the driver is on no list");
+  await scout.getByRole("link", { name: list, exact: true }).waitFor();
 
   await scout.getByRole("link", { name: "Ask to meet this driver" }).click();
+  await scout.waitForURL("**/contact");
   await look(scout, name, "ask");
   await scout.getByLabel("name").first().fill("Ada Lovelace");
   await scout.getByLabel("Organisation").fill("North Karting");
@@ -289,10 +290,12 @@ async function scouting(browser, name, javaScriptEnabled, accounts, nth) {
 
   await organizer.goto(new URL("/console/contact-requests", base).href);
   await organizer.getByRole("main").getByRole("link", { name: pseudonym }).first().click();
+  await organizer.waitForURL("**/console/contact-requests/*");
   await look(organizer, name, "forward");
   await organizer.getByLabel("Yes: a parent or guardian decides").check();
   await organizer.getByLabel("You hand the link on yourself").check();
   await organizer.getByRole("button", { name: "Pass it on" }).click();
+  await organizer.getByText("/consent/").first().waitFor();
   const link = (await organizer.getByRole("main").textContent()).match(/https?:\/\/\S+\/consent\/[0-9a-f]+/)[0];
 
   await guardian.goto(new URL(new URL(link).pathname, base).href);
@@ -305,7 +308,10 @@ async function scouting(browser, name, javaScriptEnabled, accounts, nth) {
   await scout.goto(new URL(request, base).href);
   check(await scout.getByText("driver_name", { exact: true }).isVisible(), "the scout does not learn who it is");
   await look(scout, name, "unlocked");
-  await guardian.locator("button[value=withdraw]").click();
+  await Promise.all([
+    guardian.waitForResponse((response) => response.request().method() === "POST"),
+    guardian.locator("button[value=withdraw]").click(),
+  ]);
   await scout.goto(new URL(request, base).href);
   check(!(await scout.getByText("driver_name", { exact: true }).isVisible()), "a consent that was taken back still opens");
   check(complaints.length === 0, `the browser complains:\n  ${complaints.join("\n  ")}`);
