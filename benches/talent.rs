@@ -12,7 +12,7 @@ use paddock::datasets::simulator::{Parameters, simulate};
 use paddock::datasets::tables::Source;
 use paddock::talent::consensus::{Panel, Row, Submission, consensus};
 use paddock::talent::laps::LapTable;
-use paddock::talent::pace_model::{Observation, TimedLap, clean_laps, fit};
+use paddock::talent::pace_model::{Observation, TimedLap, clean_laps, clean_positions, fit};
 use paddock::talent::scouting::{ScoutedLap, columns};
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 use rand_distr::StandardNormal;
@@ -77,7 +77,15 @@ fn scouting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scouting");
     group.sample_size(20);
     group.bench_function(format!("columns of {} laps", laps.len()), |bencher| {
-        bencher.iter(|| columns(black_box(&laps), &fit, &BTreeMap::new(), None));
+        bencher.iter(|| {
+            columns(
+                black_box(&laps),
+                &clean_positions(&timed),
+                &fit,
+                &BTreeMap::new(),
+                None,
+            )
+        });
     });
     group.finish();
 }

@@ -13,7 +13,7 @@ use crate::talent::consensus::{
     Consensus, Panel, Row, Submission, compare_with_truth, consensus, contributions,
 };
 use crate::talent::laps::{DriverAttributes, LapTable};
-use crate::talent::pace_model::{FEWEST_LAPS_RATED, TimedLap, clean_laps, fit};
+use crate::talent::pace_model::{FEWEST_LAPS_RATED, Observation, TimedLap, clean_positions, fit};
 use crate::talent::scouting::{Physique, Scouted, ScoutedLap, columns, evidence};
 
 /// How often models are drawn anew for the intervals.
@@ -124,8 +124,12 @@ pub fn make(making: Making<'_>) -> Result<Made, BoardError> {
         })
         .collect();
     let timed: Vec<TimedLap<'_>> = scouted_laps.iter().map(|lap| lap.lap).collect();
-    let clean = clean_laps(&timed);
-    let fitted = fit(&clean).map_err(|error| BoardError::NoLaps(format!("{error}.")))?;
+    let clean = clean_positions(&timed);
+    let observations: Vec<Observation<'_>> = clean
+        .iter()
+        .map(|position| timed[*position].observation)
+        .collect();
+    let fitted = fit(&observations).map_err(|error| BoardError::NoLaps(format!("{error}.")))?;
     let physiques: BTreeMap<String, Physique> = laps
         .drivers
         .iter()
@@ -137,9 +141,9 @@ pub fn make(making: Making<'_>) -> Result<Made, BoardError> {
             (driver.clone(), physique)
         })
         .collect();
-    let scouted = columns(&scouted_laps, &fitted, &physiques, Some(&crowd));
+    let scouted = columns(&scouted_laps, &clean, &fitted, &physiques, Some(&crowd));
     let class_of = |driver: &str| laps.drivers.get(driver)?.class.clone();
-    let mut behind = evidence(&scouted_laps, &fitted, class_of);
+    let mut behind = evidence(&scouted_laps, &clean, &fitted, class_of);
     let paces: BTreeMap<&str, _> = fitted
         .drivers
         .iter()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::talent::pace_model::{FEWEST_LAPS_RATED, Observation, TimedLap, clean_laps};
+use crate::talent::pace_model::{FEWEST_LAPS_RATED, Observation, TimedLap, clean_positions};
 use crate::talent::scouting::{Column, consistency};
 
 /// A lap as it was timed. All times are milliseconds.
@@ -102,12 +102,15 @@ pub fn insights(laps: &[DrivenLap]) -> SessionInsights {
             pit: lap.pit,
         })
         .collect();
-    let kept = clean_laps(&timed);
-    // Whether a lap is clean depends on its time and its stint alone, once laps in and out are set aside.
-    let is_clean: Vec<bool> = timed
+    let positions = clean_positions(&timed);
+    let kept: Vec<Observation<'_>> = positions
         .iter()
-        .map(|lap| !lap.out_lap && !lap.pit && kept.contains(&lap.observation))
+        .map(|position| timed[*position].observation)
         .collect();
+    let mut is_clean = vec![false; laps.len()];
+    for position in positions {
+        is_clean[position] = true;
+    }
     let clean: Vec<&DrivenLap> = laps
         .iter()
         .zip(&is_clean)

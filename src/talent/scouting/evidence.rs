@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::field::{median, session_levels};
-use super::{ScoutedLap, Session, session};
+use super::{ScoutedLap, Session, clean_ones, session};
 use crate::talent::pace_model::{
-    FEWEST_LAPS_RATED, Fit, Observation, StandardDeviations, TimedLap, clean_positions, student_95,
+    FEWEST_LAPS_RATED, Fit, Observation, StandardDeviations, student_95,
 };
 
 /// The lowest edge of a distribution, and the width of its bars, as fractions of the field's lap time.
@@ -72,31 +72,27 @@ pub struct SectorPace {
 
 /// What the laps of each driver of `fit` look like. Drivers with fewer than ten clean laps are left out.
 ///
-/// `class_of` says whom a driver's sectors are compared with: those of the same class. O(laps · log laps).
+/// `clean` and `fit` are as for [`columns`](super::columns()); `class_of` says whom a driver's sectors are compared with: those of the same class. O(laps · log laps).
 pub fn evidence(
     laps: &[ScoutedLap<'_>],
+    clean: &[usize],
     fit: &Fit,
     class_of: impl Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, Evidence> {
-    let timed: Vec<TimedLap<'_>> = laps.iter().map(|lap| lap.lap).collect();
-    let clean: Vec<&ScoutedLap<'_>> = clean_positions(&timed)
-        .into_iter()
-        .map(|position| &laps[position])
-        .collect();
-    let observations: Vec<Observation<'_>> = clean.iter().map(|lap| lap.lap.observation).collect();
+    let clean = clean_ones(laps, clean);
     let paces: BTreeMap<&str, f64> = fit
         .drivers
         .iter()
         .map(|driver| (driver.driver.as_str(), driver.pace.value.ln_1p()))
         .collect();
-    let levels = session_levels(&observations, &paces);
+    let levels = session_levels(&clean, &paces);
     let behind = |lap: &Observation<'_>| {
         let level = levels.get(&session(lap)).copied().unwrap_or_default();
         lap.seconds.ln() - level
     };
     let mut field = vec![0; BARS];
-    for lap in &observations {
-        field[bar(behind(lap))] += 1;
+    for lap in &clean {
+        field[bar(behind(&lap.lap.observation))] += 1;
     }
     let sectors = SectorMedians::new(&clean, &class_of);
     let mut of_driver: BTreeMap<&str, Vec<&ScoutedLap<'_>>> = BTreeMap::new();

@@ -38,7 +38,7 @@ pub(super) struct Field<'a> {
 impl<'a> Field<'a> {
     pub fn new(
         laps: &'a [ScoutedLap<'a>],
-        clean: &[Observation<'a>],
+        clean: &[&'a ScoutedLap<'a>],
         fit: &Fit,
         physiques: &'a BTreeMap<String, Physique>,
     ) -> Self {
@@ -65,7 +65,7 @@ impl<'a> Field<'a> {
             by_age: line_by_age(&ages),
             sessions: session_levels(clean, &of_driver),
             passing: passing(laps),
-            sectors: clean_laps_with_sectors(laps, clean),
+            sectors: with_sectors(clean),
             paces,
         }
     }
@@ -217,11 +217,11 @@ impl<'a> Field<'a> {
 
 /// The mean log lap time of each session and weather, less the paces of who drove it.
 pub(super) fn session_levels<'a>(
-    clean: &[Observation<'a>],
+    clean: &[&ScoutedLap<'a>],
     paces: &BTreeMap<&str, f64>,
 ) -> BTreeMap<Session<'a>, f64> {
     let mut sums: BTreeMap<Session<'a>, (f64, f64)> = BTreeMap::new();
-    for lap in clean {
+    for lap in clean.iter().map(|lap| &lap.lap.observation) {
         let pace = paces.get(lap.driver).copied().unwrap_or_default();
         let (sum, count) = sums.entry(session(lap)).or_default();
         *sum += lap.seconds.ln() - pace;
@@ -231,18 +231,12 @@ pub(super) fn session_levels<'a>(
     sums.into_iter().map(mean).collect()
 }
 
-/// `clean` is what [`clean_laps`](crate::talent::pace_model::clean_laps()) keeps of `laps`, in the same order.
-fn clean_laps_with_sectors<'a>(
-    laps: &'a [ScoutedLap<'a>],
-    clean: &[Observation<'a>],
-) -> BTreeMap<&'a str, Vec<&'a ScoutedLap<'a>>> {
-    let mut clean = clean.iter().peekable();
+/// The clean laps of each driver whose sectors were timed.
+fn with_sectors<'a>(clean: &[&'a ScoutedLap<'a>]) -> BTreeMap<&'a str, Vec<&'a ScoutedLap<'a>>> {
     let mut found: BTreeMap<&'a str, Vec<&'a ScoutedLap<'a>>> = BTreeMap::new();
-    for lap in laps.iter().filter(|lap| !lap.lap.out_lap && !lap.lap.pit) {
-        let observation = &lap.lap.observation;
-        if clean.next_if(|clean| *clean == observation).is_some() && !lap.sectors.is_empty() {
-            found.entry(observation.driver).or_default().push(lap);
-        }
+    for lap in clean.iter().filter(|lap| !lap.sectors.is_empty()) {
+        let driver = lap.lap.observation.driver;
+        found.entry(driver).or_default().push(lap);
     }
     found
 }

@@ -18,7 +18,7 @@ use field::Field;
 pub(in crate::talent) use field::consistency;
 
 use super::consensus::{Consensus, RankInterval};
-use super::pace_model::{Estimate, Fit, Observation, TimedLap, clean_laps};
+use super::pace_model::{Estimate, Fit, Observation, TimedLap};
 
 /// What a kilogram costs, as a fraction of lap time: 0.057 s of a 50 s lap. That is what the simulator's
 /// quasi-steady-state lap of a junior kart says; paddock lore has about 0.05 s.
@@ -119,18 +119,23 @@ pub struct TheoreticalBest {
 
 /// Fills a scout's columns for every driver of `fit`, the fastest first.
 ///
-/// `fit` is of the clean laps of `laps`. O(laps · log laps).
+/// `clean` are the positions of the clean ones among `laps`, ascending, as
+/// [`clean_positions`](super::pace_model::clean_positions) finds them, and `fit` is of these. O(laps · log laps).
 pub fn columns(
     laps: &[ScoutedLap<'_>],
+    clean: &[usize],
     fit: &Fit,
     physiques: &BTreeMap<String, Physique>,
     consensus: Option<&Consensus>,
 ) -> Vec<Scouted> {
-    let timed: Vec<TimedLap<'_>> = laps.iter().map(|lap| lap.lap).collect();
-    let clean = clean_laps(&timed);
+    let clean = clean_ones(laps, clean);
     let mut of_driver: BTreeMap<&str, Vec<Observation<'_>>> = BTreeMap::new();
     for lap in &clean {
-        of_driver.entry(lap.driver).or_default().push(*lap);
+        let observation = lap.lap.observation;
+        of_driver
+            .entry(observation.driver)
+            .or_default()
+            .push(observation);
     }
     let field = Field::new(laps, &clean, fit, physiques);
     fit.drivers
@@ -140,6 +145,14 @@ pub fn columns(
             let clean = of_driver.get(pace.driver.as_str()).unwrap_or(&empty);
             field.scouted(pace, clean, consensus)
         })
+        .collect()
+}
+
+/// The laps at these positions.
+fn clean_ones<'a>(laps: &'a [ScoutedLap<'a>], clean: &[usize]) -> Vec<&'a ScoutedLap<'a>> {
+    clean
+        .iter()
+        .filter_map(|position| laps.get(*position))
         .collect()
 }
 

@@ -2,7 +2,7 @@ use super::field::line_by_age;
 use super::least_squares::least_squares;
 use super::*;
 use crate::datasets::simulator::{Championship, Parameters, simulate};
-use crate::talent::pace_model::fit;
+use crate::talent::pace_model::{clean_laps, clean_positions, fit};
 
 const NUMBERS: [&str; 41] = [
     "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15", "16",
@@ -57,7 +57,7 @@ fn physiques(championship: &Championship) -> BTreeMap<String, Physique> {
 fn scouted(laps: &[ScoutedLap<'_>], physiques: &BTreeMap<String, Physique>) -> Vec<Scouted> {
     let timed: Vec<TimedLap<'_>> = laps.iter().map(|lap| lap.lap).collect();
     let fit = fit(&clean_laps(&timed)).unwrap();
-    columns(laps, &fit, physiques, None)
+    columns(laps, &clean_positions(&timed), &fit, physiques, None)
 }
 
 fn correlation(pairs: &[(f64, f64)]) -> f64 {
